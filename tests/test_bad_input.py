@@ -41,7 +41,7 @@ BAD_INPUT = {
     ),
     "masked X": ({"X": np.ma.masked_array(X, X == 0.5)}, InvalidArgument, "X must have no masked entries"),
     "text column": ({"X": named(b=list("wxyz"))}, InvalidType, "X must hold real numbers, .* in column 'b'"),
-    "objects": ({"X": spoilt(None, object)}, InvalidType, r"X must hold real numbers, .* object \(object\)"),
+    "objects": ({"X": spoilt("", object)}, InvalidType, r"X must hold real numbers, .* object \(object\)"),
     "complex X": ({"X": X + 0j}, InvalidType, r"X must hold real numbers, .* complex128 \(complex\)"),
     "text": ({"X": X.astype(str)}, InvalidType, r"X must hold real numbers, .* \(text\)"),
     "one-dimensional": ({"X": X[:, 0]}, InvalidArgument, r"X must be two-dimensional .* has shape \(4,\)"),
@@ -50,6 +50,11 @@ BAD_INPUT = {
     "ragged": ({"X": [[1.0], [1.0, 2.0]]}, InvalidArgument, "X must be a rectangular array"),
     "no rows": ({"X": X[:0], "y": []}, InvalidArgument, r"X must have at least one row .* \(0, 2\)"),
     "no columns": ({"X": X[:, :0]}, InvalidArgument, r"X must have at least one row .* \(4, 0\)"),
+    "tiny weights": (
+        {"weights": np.full(4, 1e-320)},
+        InvalidArgument,
+        "weights must have a sum of at least 1e-140",
+    ),
     "one row": ({"X": X[:1], "y": [1.0]}, InvalidArgument, "X must have at least 2 rows, but it has 1"),
     "huge integers": (
         {"X": X.astype(int) * 2**53},

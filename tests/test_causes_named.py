@@ -124,8 +124,8 @@ TEXTS = {
         "in column 'age'.*'old' at row 59 .'case 59'. is no number",
     ),
     "a missing text": (
-        COLUMNS.assign(age=pd.array([*range(3), None, *range(56)], dtype=object)),
-        "in column 'age'.*None at row 3 .'case 3'. is no number",
+        COLUMNS.assign(age=pd.array([*range(3), None, "", *range(55)], dtype=object)),
+        "in column 'age'.*'' at row 4 .'case 4'. is no number",
     ),
     "a list with a word": ([[1.0, 2.0]] * 59 + [[1.0, "old"]], "'old' at row 59, column 1 is no number"),
     "an array of objects": (

@@ -39,7 +39,14 @@ FORMULAS = {
     "x + treated * late": ("2", ["treated", "treated:late"]),
     "x + C(g) + treated:late": ("2", ["treated:late"]),  # effects of the clusters themselves are not named
     "x + C(g) * late": ("0", ["late"]),  # nor those of units within clusters
+    "x + treated:late + late + C(unit)": ("2", ["treated:late"]),
+    "x + treated:late + late + C(unit, Sum)": ("2", ["treated:late"]),
+    "x + treated:x + C(unit, Helmert)": ("2", ["treated:x"]),
     "x + C(unit)": None,
+    "x + C(unit, Sum)": None,
+    "x + C(unit, Helmert)": None,
+    "x + C(unit, Poly)": None,
+    "x + C(unit, Diff)": None,
     "x + C(unit) - 1": None,
     "x + C(g)": None,
     "x + C(g) - 1": None,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
@@ -26,6 +26,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import LinearSVC
 
 import influstat as ist
+from influstat.errors import InvalidArgument
 from tests.scikit_learn_versions import SOFTMAX, elastic
 from tests.tolerance import CHANGES, CLOSED_FORM, TWO_FITS
 
@@ -211,6 +212,23 @@ def test_sparse_rows_give_what_dense_rows_give(estimator, y):
     np.testing.assert_allclose(
         sparse.influence().on_theta().values, dense.influence().on_theta().values, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("estimator", [Ridge(), Lasso(alpha=0.1, tol=1e-12), PoissonRegressor(tol=1e-10)])
+def test_a_number_is_the_weight_of_each_row(estimator):
+    y = np.exp(X[:, 0])
+    fits = [
+        ist.from_sklearn(clone(estimator).fit(X, y, sample_weight=w), X, y, sample_weight=w)
+        for w in (3.0, np.int64(3), np.full(len(y), 3.0))
+    ]
+    for fit in fits[:2]:
+        np.testing.assert_array_equal(fit.risk.weights, fits[2].risk.weights)
+        np.testing.assert_array_equal(fit.leave_one_out().theta, fits[2].leave_one_out().theta)
+    with pytest.raises(InvalidArgument, match="sample_weight must be at least 0, but it is -3 at row 0"):
+        ist.from_sklearn(estimator.fit(X, y), X, y, sample_weight=-3.0)
+    for weight in (1e308, 1e-320):
+        with pytest.raises(InvalidArgument, match=r"sample_weight must have a (finite )?sum"):
+            ist.from_sklearn(estimator, X, y, sample_weight=weight)
 
 
 @pytest.mark.parametrize(

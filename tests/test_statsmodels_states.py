@@ -21,7 +21,7 @@ from influstat.adapters.statsmodels.ordered_likelihood import OrderedLikelihoods
 from influstat.errors import DoubtfulResult, InvalidArgument, InvalidType, NotStationary, Unsupported
 from tests.budget import some
 from tests.statsmodels_data import DATA
-from tests.tolerance import TWO_FITS
+from tests.tolerance import CLOSED_FORM, TWO_FITS
 
 X, ROWS = DATA.X[:60], np.arange(60)
 COUNTS, POSITIVE, NORMAL = DATA.counts[:60], DATA.exposure[:60], DATA.normal[:60]
@@ -245,6 +245,17 @@ def test_complex_data_are_refused(model, which):
     y, exog = (NORMAL * (1 + 0.5j), X) if which == "y" else (NORMAL, X * (1 + 0.5j))
     with pytest.raises(InvalidType, match=f"comes from {which} of dtype complex128"):
         ist.from_statsmodels(model(y, exog).fit())
+
+
+@pytest.mark.parametrize("model", [sm.OLS, sm.GLM, sm.RLM])
+def test_new_rows_have_the_columns_of_several_levels_that_the_fit_had(model):
+    table = pd.DataFrame(X[:, :2], columns=pd.MultiIndex.from_tuples([("lag", "one"), ("lag", "two")]))
+    fit = ist.from_statsmodels(model(X.sum(axis=1), table).fit(), polish=True)
+    assert fit.names == ("lag_one", "lag_two")  # as statsmodels calls them
+    np.testing.assert_allclose(fit.predict(table[:3]), X[:3, :2] @ fit.theta, rtol=CLOSED_FORM)
+    np.testing.assert_array_equal(fit.predict(table[:3].set_axis(fit.names, axis=1)), fit.predict(table[:3]))
+    with pytest.raises(InvalidArgument, match="X must name its columns as the training rows do"):
+        fit.predict(table[:3].iloc[:, ::-1])
 
 
 @pytest.mark.parametrize("model", [sm.OLS, sm.GLM])

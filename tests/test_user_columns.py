@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, StandardScaler
 
 import influstat as ist
-from influstat.errors import InvalidArgument
+from influstat.errors import InvalidArgument, Unsupported
 from tests.tolerance import CHANGES, SLOPES, STANDARD_ERRORS, TWO_FITS
 
 RNG = np.random.default_rng(5)
@@ -228,3 +228,11 @@ def test_too_many_values_are_refused_before_they_are_read(monkeypatch):
         InvalidArgument, match="^columns must name columns of at most 10 values .* 'age', which has 65"
     ):
         ist.average_marginal_effect(fit, "age")
+
+
+def test_columns_that_follow_from_other_rows_are_said_to_be_why_there_is_no_derivative():
+    X, y = pd.DataFrame({"a": [1.0, 2.0, 4.0, 7.0], "b": [0.0, 3.0, 1.0, 2.0]}), [1.0, 2.0, 3.0, 5.0]
+    centred = FunctionTransformer(lambda table: table - table.mean())
+    fit = ist.from_sklearn(make_pipeline(centred, Ridge()).fit(X, y), X, y)
+    with pytest.raises(Unsupported, match="which looks at the other rows of the table"):
+        ist.input_influence(fit, X, y)

@@ -104,6 +104,8 @@ GOOD_VECTORS = {
     "Series of nullable integers": pd.Series([1, 2], dtype="Int64"),
     "Series of nullable booleans": pd.Series([True, False], dtype="boolean"),
     "Index": pd.Index([3, 4]),
+    "a field of records": np.array([(1.0,), (2.0,)], dtype=[("a", float)])["a"],
+    "objects": np.array([1, 2.5, True], dtype=object),
     "empty": [],
 }
 
@@ -152,10 +154,11 @@ BAD_VECTORS = {
     "categories": (pd.Series(["a", "b"], dtype="category"), InvalidType, "has dtype category"),
     "dates": (pd.Series(pd.to_datetime(["2020-01-01"] * 2)), InvalidType, "has dtype datetime64"),
     "times": (np.array([1, 2], dtype="m8[s]"), InvalidType, "has dtype timedelta64"),
-    "objects": ([1.0, None], InvalidType, r"has dtype object \(object\)"),
-    "large objects": ([10**30, 1], InvalidType, r"has dtype object \(object\)"),
+    "objects": ([1.0, "2"], InvalidType, r"has dtype <U\d+ \(text\)"),
+    "a missing object": ([1.0, None], InvalidArgument, "be finite, but it holds nan at row 1"),
+    "large objects": ([10**30, 1], InvalidArgument, "keeps exactly .*, but it holds one of size 1000000"),
     "complex": ([1.0, 1j], InvalidType, r"has dtype complex128 \(complex\)"),
-    "records": (np.zeros(2, dtype=[("a", float)]), InvalidType, "real numbers"),
+    "records": (np.zeros(2, dtype=[("a", float), ("b", int)]), InvalidArgument, r"has shape \(2, 2\)"),
     "sparse": (sp.csr_array([[1.0, 2.0]]), InvalidType, "be a dense array, but it is scipy.sparse"),
     "None": (None, InvalidType, "be an array, but it is None"),
 }

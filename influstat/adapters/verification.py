@@ -15,6 +15,7 @@ from influstat.input.reader import Reader
 from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.minimise.descent import stationarity
+from influstat.minimise.domain import require_means
 from influstat.minimise.remaining import ALLOWED, STATIONARITY, remaining_step
 from influstat.risks.linear import as_linear
 
@@ -70,6 +71,7 @@ def verified_fit(
     # closed form: one that is larger is of other rows, and polishing would hide that. `causes` returns what
     # is known to have kept the library from the minimum, "" where that is nothing. Where `check` raises,
     # nothing is warned of.
+    require_means("results", risk, theta)
     left = remaining_step(risk, theta, rough=polish)
     if polish:
         if left > ALLOWED and stationarity(risk, theta) > rounding():

@@ -28,7 +28,9 @@ def check_refit(
 
     It tells a loss that depends on the other rows of a call (a mean, statistics of the batch, a partial
     likelihood), a penalty that leaves with the rows or stays, another objective than claimed, and weights
-    or offsets that are not those of the refit.
+    or offsets that are not those of the refit. Rows that are all there twice, or weights that are all
+    doubled, have the same refits where losses are averaged or nothing is penalised: only standard errors
+    tell them.
 
     Parameters
     ----------

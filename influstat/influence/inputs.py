@@ -172,6 +172,8 @@ def input_influence(
         return InputScores(values, share, chosen, tuple(risk.names[:inputs]), solution, labels)
     slopes = slopes_of(user)
     if not slopes:
+        for name in user.names:
+            user.require_own(name)
         raise Unsupported(
             "fit",
             "have columns of numbers that its design follows smoothly",

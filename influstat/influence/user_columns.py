@@ -70,7 +70,7 @@ class UserColumns:
 
     def at(self, name: str, value: Any) -> FloatArray:
         """Return the rows of the design with one value in a column, shape (n, p)."""
-        self._require_own(name)
+        self.require_own(name)
         return self._read_moved(name, value)
 
     def holds_numbers(self, name: str) -> bool:
@@ -88,7 +88,7 @@ class UserColumns:
 
     def slope(self, name: str) -> FloatArray:
         """Return the derivative of the design in one column, shape (n, p), or raise why there is none."""
-        self._require_own(name)
+        self.require_own(name)
         values = self.values(name)
         lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
         reach = (highest - lowest or max(1.0, abs(highest))) / 4.0
@@ -126,7 +126,7 @@ class UserColumns:
         except InflustatError as error:
             raise _not_smooth(name, "holds categories: no other values are known") from error
 
-    def _require_own(self, name: str) -> None:
+    def require_own(self, name: str) -> None:
         """Raise where moving a column in one row changes what the design has in others."""
         others = getattr(self.fit.reader, "of_other_rows", "")
         through = hasattr(self.fit.reader, "transformers")

@@ -99,7 +99,8 @@ class Design:
                 "Pass the same columns in the same order"
                 + (", without the intercept column." if self.intercept else "."),
             )
-        if self.columns is not None and other.columns is not None and other.columns != self.columns:
+        known = (None, self.columns, list(self.names[:expected]))
+        if self.columns is not None and other.columns not in known:
             pair = next((a, b) for a, b in zip(self.columns, other.columns, strict=True) if a != b)
             raise InvalidArgument(
                 argument,

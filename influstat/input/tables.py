@@ -1,4 +1,4 @@
-"""Tables and series of other libraries than pandas (polars, pyarrow, ...), read through narwhals.
+"""Tables and series of other libraries than pandas: structured arrays, and through narwhals polars, pyarrow.
 
 They have names but no row labels, so that what belongs to their rows is paired by position.
 """
@@ -14,8 +14,14 @@ from influstat.errors import InvalidType, MissingDependency
 
 
 def is_foreign(value: Any) -> bool:
-    """Tell whether `value` is a table or series that speaks Arrow's interface, and not of pandas; or lazy."""
-    return (hasattr(value, "__arrow_c_stream__") and not hasattr(value, "iloc")) or is_lazy(value)
+    """Tell whether `value` is a table of NumPy, or one or a series of Arrow but not of pandas; or lazy."""
+    arrow = hasattr(value, "__arrow_c_stream__") and not hasattr(value, "iloc")
+    return arrow or has_fields(value) or is_lazy(value)
+
+
+def has_fields(value: Any) -> bool:
+    """Tell whether `value` is a structured or record array of rows: a table of named columns."""
+    return isinstance(value, np.ndarray) and value.dtype.names is not None and value.ndim == 1
 
 
 def is_lazy(value: Any) -> bool:
@@ -30,6 +36,8 @@ def as_pandas(argument: str, table: Any) -> Any:
         return table
     import pandas as pd
 
+    if has_fields(table):
+        return pd.DataFrame(_fields(argument, table))
     read = _read(argument, table)
     if not hasattr(read, "columns"):
         return pd.DataFrame({argument if read.name in (None, "") else read.name: _values(read)})
@@ -40,12 +48,25 @@ def as_array(argument: str, series: Any) -> Any:
     """Return a foreign series, or a foreign table of one column, as an array; everything else as it is."""
     if not is_foreign(series):
         return series
+    if has_fields(series):  # rows of several fields are labels of groups, and no numbers
+        fields = _fields(argument, series)
+        return series if len(fields) > 1 else next(iter(fields.values()))
     read = _read(argument, series)
     if not hasattr(read, "columns"):
         return _values(read)
     if len(read.columns) == 1:
         return _values(read[read.columns[0]])
     return as_pandas(argument, series).to_numpy()
+
+
+def _fields(argument: str, table: Any) -> dict[str, NDArray[Any]]:
+    """Return the columns by their names, or raise where an entry holds several numbers."""
+    columns = {name: table[name] for name in table.dtype.names}
+    for name, column in columns.items():
+        if column.ndim != 1 or column.dtype.names:
+            need, was = "have one entry in each field of a row", f"has several in {name!r} ({column.dtype})"
+            raise InvalidType(argument, need, was, "Give each of them a field of its own.")
+    return columns
 
 
 def _read(argument: str, value: Any) -> Any:

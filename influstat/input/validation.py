@@ -1,7 +1,7 @@
 """Turn what a caller passes into plain float64 numbers, vectors and matrices, or say why not.
 
-One rule everywhere: a vector has shape (n,), never (n, 1); nothing is silently cast from text,
-objects or complex numbers; nothing non-finite gets through.
+One rule everywhere: a vector has shape (n,), never (n, 1); nothing is silently cast from text or complex
+numbers, and of objects only those that are numbers; nothing non-finite gets through.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType
 from influstat.input.labels import has_index
+from influstat.input.objects import check_exact_integers, first_other, numbers_in
 from influstat.input.printing import short
 from influstat.input.tables import as_array, as_pandas
 
 FloatArray = NDArray[np.float64]
 
-LARGEST_EXACT_INTEGER = 2**53
 IN_NEW_ROWS = "This is the new table, not that of the fit: drop the row from it, or fill in the value."
 
 
@@ -137,7 +137,8 @@ def numeric_array(argument: str, value: Any) -> NDArray[Any]:
         raise InvalidArgument(
             argument, "be a rectangular array", "has rows of different lengths", "Make them equal."
         ) from None
-    return real_dtype(argument, array, value)
+    numbers = numbers_in(argument, array) if array.dtype.kind == "O" and array.ndim else None
+    return real_dtype(argument, array, value) if numbers is None else numbers
 
 
 def _require_unmasked(argument: str, value: Any) -> None:
@@ -158,6 +159,9 @@ def returned_array(argument: str, returned: Any) -> NDArray[Any]:
 def real_dtype(argument: str, array: NDArray[Any], given: Any = None) -> NDArray[Any]:
     """Return a real array as float32 or float64, of its shape and digits, or raise naming `argument`."""
     kind = array.dtype.kind
+    if array.dtype.names:
+        was = f"is a record, or a list of such, with the fields {', '.join(array.dtype.names[:6])}"
+        raise InvalidType(argument, "hold real numbers", was, "Pass one array of rows with these fields.")
     if kind not in "fiub":
         what = {"c": "complex", "O": "object", "U": "text", "S": "text"}.get(kind, str(array.dtype))
         raise InvalidType(
@@ -170,20 +174,9 @@ def real_dtype(argument: str, array: NDArray[Any], given: Any = None) -> NDArray
     if array.dtype in (np.float32, np.float64):
         return array
     if kind in "iu":
-        _check_exact_integers(argument, array)
+        check_exact_integers(argument, array)
     with np.errstate(over="ignore"):  # a longdouble beyond float64 becomes inf and is reported as such
         return array.astype(np.float64)
-
-
-def _check_exact_integers(argument: str, array: NDArray[Any]) -> None:
-    largest = max(abs(int(array.max())), abs(int(array.min()))) if array.size else 0
-    if largest > LARGEST_EXACT_INTEGER:
-        raise InvalidArgument(
-            argument,
-            "hold integers that float64 keeps exactly (at most 2**53)",
-            f"holds one of size {largest}",
-            "Rescale or centre it before the fit.",
-        )
 
 
 def check_finite(argument: str, array: NDArray[Any]) -> None:
@@ -241,14 +234,6 @@ def require_two_classes(y: FloatArray, weights: FloatArray) -> None:
         )
 
 
-def first_other(entries: Any) -> int | None:
-    """Return the position of the first entry that is no number, None where all are."""
-    values = np.asarray(entries, dtype=object).ravel().tolist()
-    return next(
-        (k for k, one in enumerate(values) if isinstance(one, bool) or not isinstance(one, Real)), None
-    )
-
-
 def _first_of(array: NDArray[Any], given: Any) -> str:
     """Say where an array of text or objects holds the first thing that is no number."""
     if array.dtype.kind in "US" and isinstance(given, (list, tuple)):  # where one text made text of all
@@ -262,37 +247,55 @@ def _first_of(array: NDArray[Any], given: Any) -> str:
     return f" {short(value)} at {where} is no number."
 
 
-def _first_in(value: Any, position: int) -> str:
-    """Say the same of a column of a DataFrame, or of a Series or array of pandas, by the label of the row."""
-    column = value.iloc[:, position] if hasattr(value, "iloc") and hasattr(value, "columns") else value
-    kind = getattr(getattr(column, "dtype", None), "kind", "O")
-    first = None if kind in "mMc" else first_other(column)
-    if first is None:
-        return ""
-    label = column.index[first] if has_index(column) else None
-    return f" {short(np.asarray(column, dtype=object)[first])} at row {_numbered(first, label)} is no number."
+def _column(value: Any, position: int) -> Any:
+    """Return a column of a DataFrame; a Series, index or array of pandas as it is."""
+    return value.iloc[:, position] if hasattr(value, "iloc") and hasattr(value, "columns") else value
 
 
 def _from_pandas(argument: str, value: Any) -> Any:
     """Return the NumPy values of a pandas object (missing values as nan); others unchanged."""
     if not hasattr(value, "to_numpy"):
         return value
-    frame = hasattr(value, "columns")
-    dtypes = list(value.dtypes) if frame else [value.dtype]
-    labels = list(value.columns) if frame else [argument]
-    wrong = [k for k, dtype in enumerate(dtypes) if getattr(dtype, "kind", "O") not in "fiub"]
-    if wrong:  # objects that are numbers are none for pandas, and not the worst
-        first, place = next(((k, said) for k in wrong if (said := _first_in(value, k))), (wrong[0], ""))
-        raise InvalidType(
-            argument,
-            "hold real numbers",
-            f"has dtype {dtypes[first]} in column {labels[first]!r}",
-            "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out." + place,
-        )
-    if len({str(dtype) for dtype in dtypes}) == 1 and isinstance(dtypes[0], np.dtype):
+    dtypes = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
+    plain = isinstance(dtypes[0], np.dtype) and dtypes[0].kind in "fiub" if dtypes else False
+    if plain and len({str(dtype) for dtype in dtypes}) == 1:
         return value.to_numpy()
+    objects = dict[int, NDArray[np.float64]]()
     for position, dtype in enumerate(dtypes):
-        if dtype.kind in "iu":  # the conversion below would round large ones without a word
-            column = value.iloc[:, position] if frame else value
-            _check_exact_integers(argument, column.dropna().to_numpy())
-    return value.to_numpy(dtype=np.float64, na_value=np.nan)
+        if getattr(dtype, "kind", "O") not in "fiub":
+            objects[position] = _from_objects(argument, value, position, dtype)
+        elif dtype.kind in "iu":  # the conversion below would round large ones without a word
+            check_exact_integers(argument, _column(value, position).dropna().to_numpy())
+    if not objects:
+        return value.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not hasattr(value, "columns"):
+        return objects[0]
+    result = np.empty(value.shape)
+    for position in range(len(dtypes)):
+        column = objects.get(position)
+        if column is None:
+            column = _column(value, position).to_numpy(dtype=np.float64, na_value=np.nan)
+        result[:, position] = column
+    return result
+
+
+def _from_objects(argument: str, value: Any, position: int, dtype: Any) -> NDArray[np.float64]:
+    """Return a column of objects that are numbers as such; or raise, naming the first that is none."""
+    column = _column(value, position)
+    dates = getattr(dtype, "kind", "O") in "mMc"  # or complex numbers: each entry is as wrong as the first
+    if not dates and not hasattr(dtype, "categories"):  # levels are none, whatever they are called
+        numbers = numbers_in(argument, column)
+        if numbers is not None:
+            return numbers
+    first, place = None if dates else first_other(column), ""
+    if first is not None:
+        label = column.index[first] if has_index(column) else None
+        entry = short(np.asarray(column, dtype=object)[first])
+        place = f" {entry} at row {_numbered(first, label)} is no number."
+    name = value.columns[position] if hasattr(value, "columns") else argument
+    raise InvalidType(
+        argument,
+        "hold real numbers",
+        f"has dtype {dtype} in column {name!r}",
+        "Convert that column to numbers first (dummy coding, .astype(float)) or leave it out." + place,
+    )

@@ -16,6 +16,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from influstat.algebra.cholesky import CholeskyInverse
 from influstat.errors import IndefiniteHessian, NotConverged, OutsideDomain, SingularHessian
 from influstat.input.validation import FloatArray
+from influstat.minimise.domain import explain_edge, explain_start
 from influstat.minimise.existence import existence_of
 from influstat.minimise.kinks import refuse_flat, refuse_kinks
 from influstat.risks.contract import Risk
@@ -85,10 +86,12 @@ class Descent:
         self.by_products = _by_conjugate_gradients(risk)
         self.convex = not downhill and getattr(risk, "convex", True)
         self.steps = 0
+        self.direction: FloatArray | None = None  # of the last step
 
     def minimum(self, max_iterations: int, tolerance: float) -> Found:
         """Return the end of the run, checked to be the one minimum."""
         if not np.isfinite(self.measure):
+            explain_start(self.risk, self.theta)
             raise NotConverged(
                 "The risk or its gradient is not finite where the minimisation starts. Start nearer to the "
                 "minimum: pass another start."
@@ -123,7 +126,7 @@ class Descent:
         """Return whether one of so many step lengths lowers the risk or its gradient, having moved there."""
         # Within the tolerance a whole step lowers the gradient, or rounding is all that is left of it.
         with np.errstate(over="ignore"):
-            direction = self._direction()
+            self.direction = direction = self._direction()
         self.steps += 1
         self.kept = False
         if not np.isfinite(direction).all():  # hardly any curvature: no step comes back from there
@@ -231,6 +234,7 @@ class Descent:
             self.inverse = CholeskyInverse(curvature.to_dense(), self.risk.names)
         except SingularHessian as error:
             self.existence.explain(self.theta)
+            explain_edge(self.risk, self.theta, self.direction)
             self._explain_start(error)
             linear = as_linear(self.risk)
             if linear is not None and not self.existence.hopeless:
@@ -252,6 +256,7 @@ class Descent:
 
     def _fail(self, tolerance: float) -> None:
         self.existence.explain(self.theta)
+        explain_edge(self.risk, self.theta, self.direction)
         linear = as_linear(self.risk)
         if linear is not None:
             refuse_kinks(linear, self.theta)

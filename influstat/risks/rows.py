@@ -129,11 +129,19 @@ def read_weights(weights: Any, n: int) -> FloatArray:
     result = nonnegative_weights(weights, n)
     if not result.any():
         raise InvalidArgument("weights", "have a positive entry", "is all zero", "Weigh some row above 0.")
-    with np.errstate(over="ignore"):
-        total = result.sum()
-    if not np.isfinite(total):
-        raise InvalidArgument("weights", "have a finite sum", "sums to inf", "Rescale the weights.")
+    require_sum("weights", result)
     return result
+
+
+def require_sum(argument: str, weights: FloatArray) -> None:
+    """Raise where the sum of weights is inf, or so small that 1 over it is."""
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
+    if not np.isfinite(total):
+        raise InvalidArgument(argument, "have a finite sum", "sums to inf", "Rescale the weights.")
+    if 0.0 < total < SMALLEST:
+        need = f"have a sum of at least {SMALLEST:g}"
+        raise InvalidArgument(argument, need, f"sums to {total:.3g}", "Rescale the weights.")
 
 
 def read_labels(row_labels: Any, n: int) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt_once
 from influstat.minimise.minimum import Minimum
 from influstat.risks.linear import require_linear
+from influstat.statistics.categorical import categoricals
 from influstat.statistics.leverage import Leverage, leverage_of
 from influstat.statistics.sandwich import own_coefficients, own_rows
 from influstat.statistics.setting import BY_LEVERAGE, SANDWICHES, CovarianceSetting
@@ -81,9 +82,9 @@ def _warn_of_own_clusters(fit: Minimum, setting: CovarianceSetting) -> None:
     count = len(np.unique(clusters[fit.risk.weights > 0]))
     if len(own) == count and not lost.all():
         constant, single = _within(fit, clusters)
-        lost = lost & ~constant  # effects of the clusters themselves
+        lost = lost & ~constant & ~_of_units(fit, clusters)  # effects of the clusters themselves, and
         if hang[:, lost].any(axis=1).all():
-            lost = lost & ~single  # and of units within them: nobody asks for these standard errors
+            lost = lost & ~single  # of units within them: nobody asks for these standard errors
     names, own = _named(fit, lost), own[hang[:, lost].any(axis=1)]
     if names:
         first, more = label_name(setting.cluster_labels[0][own[0]]), len(own) - 1
@@ -128,6 +129,16 @@ def _alone(leverage: Leverage, rows: NDArray[np.intp], curvature: FloatArray) ->
         return np.asarray(vectors[:, values > 1.0 - ONE])
     values, vectors = np.linalg.eigh(y @ y.T)
     return np.asarray(y.T @ vectors[:, values > 1.0 - ONE])
+
+
+def _of_units(fit: Minimum, clusters: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which columns code a categorical of a formula whose levels are each within one cluster, (p,)."""
+    units = np.zeros(len(fit.theta), dtype=np.bool_)
+    for one in categoricals(fit, most=len(clusters)).values():
+        home = np.empty(len(one.labels), dtype=np.intp)
+        home[one.level] = clusters
+        units[one.columns] |= bool((home[one.level] == clusters).all())
+    return units
 
 
 def _within(fit: Minimum, clusters: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -20,6 +20,7 @@ from influstat.input.validation import FloatArray
 from influstat.input.warning import doubt
 from influstat.losses.base import kink_distance
 from influstat.minimise.descent import stationarity
+from influstat.minimise.domain import require_means
 from influstat.minimise.remaining import ALLOWED, STATIONARITY, remaining_step
 from influstat.risks.linear import as_linear
 
@@ -57,6 +58,7 @@ def checked_fit(
     # (`influstat.minimise.remaining`). With a word it passes too where that step is below one such removal,
     # if the gradient is at most `limit_of` the estimator, relatively or in absolute size as most of
     # scikit-learn's solvers measure it. One standard error is about root n typical removals.
+    require_means("estimator", risk, theta)
     left = remaining_step(risk, theta, rough=polish)
     known = causes(estimator, transformers, risk, theta, polish=polish)
     if polish:

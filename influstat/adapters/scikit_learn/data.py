@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import signature
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from influstat.errors import InvalidArgument, InvalidType, Unsupported
 from influstat.input.labels import label_text, own_labels
-from influstat.input.tables import as_array, as_pandas, is_foreign, is_lazy
-from influstat.input.validation import FloatArray, any_array, numeric_array, vector
+from influstat.input.tables import as_array, as_pandas, has_fields, is_foreign, is_lazy
+from influstat.input.validation import FloatArray, any_array, numeric_array, real_number, vector
 from influstat.input.warning import doubt_once
+from influstat.risks.rows import require_sum
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Translation:
         """Return X after the transformers, all columns."""
         if self.transformers is not None:
             self._doubt_other_rows(X)
+            X = as_pandas("X", X) if has_fields(X) else X  # whose columns they find by name
             if is_lazy(X):
                 as_pandas("X", X)  # which refuses it: transformers speak of something else
             try:
@@ -215,6 +218,8 @@ def weights_of(
 ) -> FloatArray | None:
     """Return sample_weight times the class weights, shape (n,); None where all are 1."""
     # `position` says which class each row has; None where y is a number.
+    if isinstance(sample_weight, Real):  # the weight of each row, there as here
+        sample_weight = np.full(n, real_number("sample_weight", sample_weight))
     weights = None if sample_weight is None else vector("sample_weight", sample_weight, n)
     if weights is not None and (weights < 0).any():
         row = int(np.argmax(weights < 0))
@@ -224,6 +229,8 @@ def weights_of(
             f"is {weights[row]:g} at row {row}",
             "Pass what the estimator was fitted with; negative weights have no minimum in general.",
         )
+    if weights is not None:
+        require_sum("sample_weight", weights)
     class_weight = getattr(estimator, "class_weight", None)
     if class_weight is None or position is None:
         return weights

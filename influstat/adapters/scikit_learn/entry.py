@@ -53,8 +53,9 @@ def from_sklearn(
     X, y : array_like, DataFrame or scipy.sparse
         What it was fitted with: X before the pipeline's transformers, y as labels or numbers. scikit-learn
         does not keep them. A DataFrame's index labels the rows.
-    sample_weight : array_like, shape (n,), optional
-        What it was fitted with. `class_weight` is read from the estimator and multiplied in.
+    sample_weight : array_like, shape (n,), or float, optional
+        What it was fitted with, a number for that weight of each row. `class_weight` is read from the
+        estimator and multiplied in.
     polish : bool
         Finish the fit by Newton's method first; theta may then differ a little from `coef_`.
     protocol : {"fixed", "folded"}, optional

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from influstat.errors import InvalidArgument, InvalidType
+from influstat.input.objects import numbers_in
 from influstat.input.printing import short
 from influstat.input.tables import as_pandas
 from influstat.input.validation import (
@@ -111,6 +112,24 @@ def evaluated(model: Any, spec: Any, table: Any) -> FloatArray:
     # Counted anew: rows with a missing value come back as nan by their labels, which may repeat.
     Results(listening, np.zeros(2)).predict(table.set_axis(range(len(table)), axis=0))
     return kept[0] if kept[0].ndim == 2 else kept[0].reshape(len(table), -1)
+
+
+def with_numbers(model: Any, table: Any) -> Any:
+    """Return the table with objects that are numbers as such, where that of the fit holds numbers."""
+    kinds = [getattr(dtype, "kind", "O") for dtype in table.dtypes]
+    levels = [hasattr(dtype, "categories") for dtype in table.dtypes]  # are none, whatever they are called
+    held = [j for j, kind in enumerate(kinds) if kind == "O" and not levels[j]]
+    trained = training_table(model) if held else None
+    if trained is None:
+        return table
+    for j in held:
+        name = table.columns[j]
+        if name in trained.columns and getattr(trained[name].dtype, "kind", "O") in "iuf":
+            numbers = numbers_in(f"column {name!r} of X", table.iloc[:, j])
+            if numbers is not None:
+                table = table.copy(deep=False)
+                table.isetitem(j, numbers)
+    return table
 
 
 def require_numbers(model: Any, table: Any) -> None:

@@ -20,6 +20,7 @@ from influstat.adapters.statsmodels.formula_parts import (
     said,
     training_table,
     variables_in,
+    with_numbers,
 )
 from influstat.adapters.statsmodels.left_side import LeftSide, left_side
 from influstat.adapters.statsmodels.offsets import OffsetPart, offset_parts
@@ -86,7 +87,9 @@ class FormulaReader(HoldsModel):
         if not len(table):
             raise InvalidArgument("X", "have at least one row", f"has shape {table.shape}", "Pass data.")
         names = tuple(str(name) for name in table.columns)
-        return None if names in (self.names, tuple(self.model.exog_names)) else table
+        if names in (self.names, tuple(self.model.exog_names)):
+            return None
+        return with_numbers(self.model, table)
 
     def _refuse_one_row(self, X: Any) -> None:
         """Raise for a row of a table that has become a Series of its entries."""

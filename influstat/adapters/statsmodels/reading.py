@@ -220,8 +220,11 @@ def design_of(model: Any, X: FloatArray) -> Design:
     given = [str(name) for name in model.exog_names or ()][:count]  # extra parameters follow
     named = len(given) == count
     design = Design(X, names=given if named else None)
-    if (named and hasattr(model, "formula")) or hasattr(getattr(model.data, "orig_exog", None), "columns"):
-        design.columns = list(design.names)
+    own: Any = getattr(getattr(model.data, "orig_exog", None), "columns", None)
+    if (named and hasattr(model, "formula")) or own is not None:
+        # Columns of several levels have other names in the model ("a_x") than in the caller's own table.
+        several = own is not None and own.nlevels > 1 and len(own) == count
+        design.columns = [str(name) for name in own] if several else list(design.names)
     return design
 
 

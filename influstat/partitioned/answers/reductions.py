@@ -181,15 +181,16 @@ class Reductions:
         -------
         ndarray, of the shape of q
         """
-        levels = np.atleast_1d(numeric_array("q", q)).ravel()
+        given = numeric_array("q", q)
+        levels = np.atleast_1d(given).ravel()
         if not ((levels >= 0) & (levels <= 1)).all():
             raise InvalidArgument("q", "lie between 0 and 1", f"is {short(q)}", "Divide percentages by 100.")
         name = self._column(column)
         known = self._moments(name)
         if not known.count:
-            return np.full(np.shape(q), np.nan)
+            return np.full(given.shape, np.nan)
         found = [self._quantile(name, known, max(1, int(np.ceil(level * known.count)))) for level in levels]
-        return np.array(found).reshape(np.shape(q))
+        return np.array(found).reshape(given.shape)
 
     def _quantile(self, name: str, known: Moments, rank: int) -> float:
         """Return the value of this rank, counted from 1."""

@@ -13,6 +13,7 @@ from influstat.errors import IndefiniteHessian, InflustatError, NotConverged
 from influstat.input.groups import Groups, Indices
 from influstat.input.progress import progress
 from influstat.input.validation import FloatArray
+from influstat.minimise.domain import outside
 from influstat.minimise.newton import minimise
 from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.engine.chord import Refits, at_once, refits
@@ -116,6 +117,8 @@ def refits_of(rows: ExpandedSum, newton: NewtonStep, groups: Groups) -> Refits:
 def own_newton(expansion: AnyExpansion, rows: Indices, start: FloatArray) -> FloatArray:
     """Return the minimiser without the rows by Newton's method of its own, or raise why there is none."""
     part = expansion.left_over(rows)
+    if outside(part, start):  # of the means that there are, where theta-hat is inside
+        start = expansion.theta
     try:
         return minimise(part, start=start).theta
     except NotConverged:  # a loss with sharp bends is easier from zero, through its smoother forms
