@@ -7,11 +7,20 @@ import influstat as ist
 from influstat.errors import InflustatError, NotConverged
 from influstat.minimise.kinks import refuse_kinks
 
-RNG = np.random.default_rng(0)
-X = np.column_stack([np.ones(60), RNG.normal(size=60)])
-Y = X @ [1.0, 2.0] + RNG.normal(size=60)
-LABELS = np.where(Y > 1.0, 1.0, -1.0)
 TAU = 0.7
+TARGETS = {  # of numbers with noise
+    "numbers": lambda y: y,
+    "labels": lambda y: np.where(y > 1.0, 1.0, -1.0),
+    "0 and 1": lambda y: np.where(y > 1.0, 1.0, 0.0),
+    "counts": lambda y: np.floor(np.exp(0.3 * y)),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.ones(60), rng.normal(size=60)])
+    return X, X @ [1.0, 2.0] + rng.normal(size=60)
 
 
 class Kinked:
@@ -72,18 +81,19 @@ class Hinge(Kinked):
 
 
 CASES = {  # the loss, its targets, where its slope jumps, and its smooth form
-    "check": (Check(), Y, lambda y: y, ist.SmoothedCheck(TAU, t=0.1), "-0.7 to 0.3"),
-    "absolute": (Absolute(), Y, lambda y: y, ist.PseudoHuberLoss(0.1), "-1 to 1"),
-    "bent": (BentAbsolute(), Y, lambda y: y, ist.PseudoHuberLoss(0.1), "-1 to 1"),
-    "hinge": (Hinge(), LABELS, lambda y: y, ist.SmoothedHinge(0.1), "0 to 1|-1 to 0"),
+    "check": (Check(), "numbers", lambda y: y, ist.SmoothedCheck(TAU, t=0.1), "-0.7 to 0.3"),
+    "absolute": (Absolute(), "numbers", lambda y: y, ist.PseudoHuberLoss(0.1), "-1 to 1"),
+    "bent": (BentAbsolute(), "numbers", lambda y: y, ist.PseudoHuberLoss(0.1), "-1 to 1"),
+    "hinge": (Hinge(), "labels", lambda y: y, ist.SmoothedHinge(0.1), "0 to 1|-1 to 0"),
 }
 PENALTIES = {"none": None, "all": ist.L2(1.0), "but one": ist.L2(1.0, unpenalised=["x0"])}
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("case", CASES)
-def test_the_kink_is_named_and_its_smooth_form_has_a_minimum(case, penalty):
-    loss, y, kink, smooth, jump = CASES[case]
+def test_the_kink_is_named_and_its_smooth_form_has_a_minimum(drawn, case, penalty):
+    loss, targets, kink, smooth, jump = CASES[case]
+    X, y = drawn[0], TARGETS[targets](drawn[1])
     with pytest.raises(NotConverged, match="The loss has a kink") as caught:
         ist.Fit.minimise(ist.LinearRisk(loss, X, y, penalty=PENALTIES[penalty]))
     text = str(caught.value)
@@ -95,25 +105,26 @@ def test_the_kink_is_named_and_its_smooth_form_has_a_minimum(case, penalty):
 
 
 SMOOTH = {
-    "narrow hinge": (ist.SmoothedHinge(1e-10), LABELS),
-    "narrow check": (ist.SmoothedCheck(TAU, t=1e-10), Y),
-    "Huber": (ist.HuberLoss(0.01), Y),
-    "squared hinge": (ist.SquaredHinge(), LABELS),
-    "logistic": (ist.LogisticLoss(), (LABELS + 1.0) / 2.0),
-    "Poisson": (ist.PoissonLoss(), np.floor(np.exp(0.3 * Y))),
+    "narrow hinge": (ist.SmoothedHinge(1e-10), "labels"),
+    "narrow check": (ist.SmoothedCheck(TAU, t=1e-10), "numbers"),
+    "Huber": (ist.HuberLoss(0.01), "numbers"),
+    "squared hinge": (ist.SquaredHinge(), "labels"),
+    "logistic": (ist.LogisticLoss(), "0 and 1"),
+    "Poisson": (ist.PoissonLoss(), "counts"),
 }
 
 
 @pytest.mark.parametrize("case", SMOOTH)
-def test_losses_that_bend_have_no_kink(case):
-    loss, y = SMOOTH[case]
+def test_losses_that_bend_have_no_kink(drawn, case):
+    loss, targets = SMOOTH[case]
+    X, y = drawn[0], TARGETS[targets](drawn[1])
     for theta in (np.zeros(2), np.array([1.0, 2.0]), np.array([30.0, -50.0])):
         refuse_kinks(ist.LinearRisk(loss, X, y), theta)
 
 
-def test_a_loss_that_is_not_everywhere_is_not_blamed():
+def test_a_loss_that_is_not_everywhere_is_not_blamed(drawn):
     class Somewhere(Check):
         def first(self, y, eta):
             raise InflustatError("nowhere")
 
-    refuse_kinks(ist.LinearRisk(ist.SquaredError(), X, Y).with_loss(Somewhere()), np.zeros(2))
+    refuse_kinks(ist.LinearRisk(ist.SquaredError(), *drawn).with_loss(Somewhere()), np.zeros(2))

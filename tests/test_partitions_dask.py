@@ -398,16 +398,14 @@ def test_processes_write_one_zarr_array_together(client, tmp_path):
     np.testing.assert_array_equal(two[:], one[:])
 
 
-def slow_rows(k, rows):
-    time.sleep(0.05)
-    return rows
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_killing_a_worker_in_mid_run_changes_nothing(client, tmp_path):
-    x = da.from_array(np.tile(X, (20, 1)), chunks=(60, 3))
-    x = x.map_blocks(lambda rows: slow_rows(0, rows), dtype=np.float32)
+    def slow(rows):  # in here, so that processes need not import this file
+        time.sleep(0.05)
+        return rows
+
+    x = da.from_array(np.tile(X, (20, 1)), chunks=(60, 3)).map_blocks(slow, dtype=np.float32)
     y = np.tile(LABELS, 20)
     data = ist.partitions(x, y, runner=client)
     serial = ist.Logistic(lam=0.5).fit(ist.partitions(np.tile(X, (20, 1)), y, rows=60, runner="serial"))

@@ -1,5 +1,7 @@
 """A fit of many partitions begins at the minimum over a few of them, and ends where any other does."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -16,28 +18,38 @@ from tests.partition_cases import CLOSE
 
 PARTITIONS, ROWS = FEWEST + EVERY + 1, 80
 N = PARTITIONS * ROWS
-RNG = np.random.default_rng(11)
-X = RNG.normal(size=(N, 2))
-Y = (RNG.random(N) < 1.0 / (1.0 + np.exp(-X @ [1.0, -0.5]))).astype(float)
 
 
-def risk_of(y=Y, *, loss=None, rows=ROWS, weights=None, lam=2.0, intercept=False):
-    data = ist.partitions(X, y, rows=rows, weights=weights, runner="serial")
+@cache
+def drawn():
+    """Return X and y, which no test writes to."""
+    rng = np.random.default_rng(11)
+    X = rng.normal(size=(N, 2))
+    return X, (rng.random(N) < 1.0 / (1.0 + np.exp(-X @ [1.0, -0.5]))).astype(float)
+
+
+def risk_of(y=None, *, loss=None, rows=ROWS, lam=2.0, intercept=False):
+    X, drawn_y = drawn()
+    data = ist.partitions(X, drawn_y if y is None else y, rows=rows, runner="serial")
     loss = ist.LogisticLoss() if loss is None else loss
     return ist.PartitionedRisk(loss, data, penalty=ist.L2(lam), intercept=intercept)
 
 
-def memory(y=Y, *, intercept=False):
-    risk = ist.LinearRisk(ist.LogisticLoss(), X, y, penalty=ist.L2(2.0), intercept=intercept)
+def memory(y=None, *, intercept=False):
+    X, drawn_y = drawn()
+    risk = ist.LinearRisk(
+        ist.LogisticLoss(), X, drawn_y if y is None else y, penalty=ist.L2(2.0), intercept=intercept
+    )
     return ist.Fit.minimise(risk).theta
 
 
 def test_a_few_partitions_spread_evenly_are_the_start():
+    X, y = drawn()
     few = EverySo(risk_of().data.source)
     assert [few.place(k) for k in range(few.partitions())] == [f"partition {EVERY * k}" for k in range(4)]
     rows = np.concatenate([np.arange(ROWS) + EVERY * ROWS * k for k in range(4)])
     share = 4 / PARTITIONS
-    alone = ist.LinearRisk(ist.LogisticLoss(), X[rows], Y[rows], penalty=ist.L2(2.0 * share))
+    alone = ist.LinearRisk(ist.LogisticLoss(), X[rows], y[rows], penalty=ist.L2(2.0 * share))
     np.testing.assert_allclose(sampled_start(risk_of()), ist.Fit.minimise(alone).theta, **CLOSE)
 
 
@@ -146,7 +158,7 @@ def test_more_is_summed_where_less_is_known():
 
 
 def test_partitions_that_have_no_minimum_are_no_start():
-    y = Y.copy()
+    y = drawn()[1].copy()
     for k in range(4):
         y[EVERY * ROWS * k :][:ROWS] = 1.0  # one class alone, and an intercept that no penalty holds
     assert sampled_start(risk_of(y, intercept=True)) is None
@@ -157,7 +169,8 @@ def test_partitions_that_have_no_minimum_are_no_start():
 
 @pytest.mark.slow
 def test_a_start_too_far_out_is_left_for_zeros():
-    y = Y.copy()
+    X, y = drawn()
+    y = y.copy()
     rows = np.concatenate([np.arange(ROWS) + EVERY * ROWS * k for k in range(4)])
     y[rows] = X[rows, 0] > 0  # separated, but for a trace of a penalty
     risk = risk_of(y, lam=1e-9)
@@ -180,18 +193,20 @@ def test_a_start_that_leads_nowhere_is_left_for_zeros(monkeypatch):
 
 
 def test_a_risk_of_several_minima_or_of_one_step_begins_at_zeros():
+    X, y = drawn()
     sine = ist.NumericalLoss(lambda y, eta: np.cos(eta - y))
     assert not sampled(risk_of(loss=sine))
     assert not sampled(risk_of(loss=ist.SquaredError()))
-    chunks = ist.partitions(lambda: ((X[k : k + 1], Y[k : k + 1]) for k in range(N)))
+    chunks = ist.partitions(lambda: ((X[k : k + 1], y[k : k + 1]) for k in range(N)))
     assert not sampled(ist.PartitionedRisk(ist.LogisticLoss(), chunks))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_wrong_with_the_rows_of_the_start_is_said_as_of_all(value):
+    X, y = drawn()
     rows = X.copy()
     rows[EVERY * ROWS + 3, 1] = value
-    data = ist.partitions(rows, Y, rows=ROWS)
+    data = ist.partitions(rows, y, rows=ROWS)
     with pytest.raises(
         InvalidArgument, match=rf"X of partition {EVERY} must be finite, but it holds {value} at row 3"
     ):

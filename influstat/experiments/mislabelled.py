@@ -111,8 +111,9 @@ def search_mislabelled(
     for k, seed in enumerate(progress(seeds, "seeds")):
         flipped = np.random.RandomState(seed).choice(len(y), flips, replace=False)
         wrong = np.isin(np.arange(len(y)), flipped)
+        first = Fit.minimise(model.risk(X, np.where(wrong, 1.0 - y, y)))
         for score in scores:
-            found[score][k] = _rounds(model, X, y, wrong, score, per_round, rounds, clean)
+            found[score][k] = _rounds(model, first, X, y, wrong, score, per_round, rounds, clean)
     return Search(per_round * np.arange(1, rounds + 1), found)
 
 
@@ -126,6 +127,7 @@ def _seeds(seeds: Any) -> list[int]:
 
 def _rounds(
     model: Logistic,
+    fit: Fit,
     X: Any,
     y: FloatArray,
     wrong: NDArray[np.bool_],
@@ -134,13 +136,13 @@ def _rounds(
     rounds: int,
     clean: tuple[Any, FloatArray] | None,
 ) -> FloatArray:
-    """Return the share found after each round by one score, shape (rounds,)."""
+    """Return the share found after each round by one score, shape (rounds,), from the first fit on."""
     labels = np.where(wrong, 1.0 - y, y)
     checked = np.zeros(len(y), dtype=np.bool_)
-    shares, theta = [], None
+    shares: list[float] = []
     for _ in range(rounds):
-        fit = Fit.minimise(model.risk(X, labels), start=theta)
-        theta = fit.theta
+        if shares and score != "random":  # which asks for no fit
+            fit = Fit.minimise(model.risk(X, labels), start=fit.theta)
         suspicion = np.where(checked, -np.inf, _suspicion(fit, score, clean))
         first = np.argsort(-suspicion, kind="stable")[:per_round]
         checked[first] = True
