@@ -13,6 +13,7 @@ import influstat as ist
 from influstat.input.design import Design
 from influstat.minimise.descent import WIDE
 from influstat.removal.engine.tensors import Tensors
+from influstat.statistics.deletion import DeletedBlock
 from influstat.statistics.expanded_variances import SHARP
 from tests.budget import some
 from tests.tolerance import EPSILON, STOP
@@ -144,12 +145,12 @@ def test_nobody_writes_to_what_all_who_ask_are_given(rows):
     assert risk.gradient(np.zeros(P)).flags.writeable  # the caller's own
 
 
-def many_rows():
+def many_rows(lam=0.5):
     """Return a fit of so many rows that sums over all of them are expanded, and tensors that it shares."""
     rng = np.random.default_rng(1)
     X = rng.standard_normal((9000, 3))
     y = (rng.random(len(X)) < 1.0 / (1.0 + np.exp(-X[:, 0]))).astype(int)
-    return ist.Logistic(lam=0.5, protocol="fixed").fit(X, y)
+    return ist.Logistic(lam=lam, protocol="fixed").fit(X, y)
 
 
 def test_removals_certificates_and_inference_expand_the_sums_once():
@@ -170,8 +171,9 @@ def test_removals_certificates_and_inference_expand_the_sums_once():
     assert gram.call_count <= 2  # of the refits' coordinates, and of the leverages' with their penalty
 
 
-def test_what_is_kept_goes_with_the_fit_and_not_into_a_pickle():
-    fit = many_rows()
+@pytest.mark.parametrize("lam", [0.0, 0.5])
+def test_what_is_kept_goes_with_the_fit_and_not_into_a_pickle(lam):
+    fit = many_rows(lam)
     before = len(pickle.dumps(fit))
     removal = fit.leave_one_out()
     assert removal.certificate.certified.all()
@@ -187,6 +189,18 @@ def test_what_is_kept_goes_with_the_fit_and_not_into_a_pickle():
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_diagnostics_that_are_asked_again_find_what_rows_leave_behind_once():
+    X = np.random.default_rng(0).standard_normal((500, 3))
+    fit = ist.Fit.minimise(ist.LinearRisk(ist.LogisticLoss(), X, (X[:, 0] > X[:, 1] ** 2).astype(int)))
+    with mock.patch("influstat.statistics.deletion.DeletedBlock", side_effect=DeletedBlock) as left_out:
+        first, again = fit.diagnostics("all"), fit.diagnostics("all")
+        fit.diagnostics("cov_ratio")
+        assert left_out.call_count == 1
+        np.testing.assert_array_equal(first.to_numpy(), again.to_numpy())
+        other = fit.diagnostics("all", dispersion=2.0)  # nothing of another question is taken for it
+    np.testing.assert_allclose(other["cooks_d"], first["cooks_d"] / 2.0, rtol=10 * EPSILON)
 
 
 @pytest.mark.slow

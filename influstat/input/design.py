@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -205,9 +205,9 @@ class Design:
                 return -1
         return int(np.argmax(same))
 
-    def dot(self, coefficients: FloatArray) -> FloatArray:
-        """Return X @ coefficients, shape (n,) or (n, m)."""
-        result = np.empty((self.shape[0], *coefficients.shape[1:]))
+    def dot(self, coefficients: FloatArray, order: Literal["C", "F"] = "C") -> FloatArray:
+        """Return X @ coefficients, shape (n,) or (n, m); long and wide products come sooner in order "F"."""
+        result = np.empty((self.shape[0], *coefficients.shape[1:]), order=order)
         if self.sparse:
             result[:] = self._data @ coefficients
             return result
@@ -237,7 +237,7 @@ class Design:
     def absolute_transpose_dot(self, values: FloatArray) -> FloatArray:
         """Return |X|.T @ values, shape (p,) or (p, m), entries of X taken in absolute value."""
         result = np.zeros((self.shape[1], *values.shape[1:]))
-        for rows, block in self.blocks():
+        for rows, block in self.blocks(largest=max(1, SMALL_ENTRIES // self.shape[1])):
             result += abs(block).T @ values[rows]
         return result
 
@@ -263,13 +263,15 @@ class Design:
                 result[j + 1 :, j] = result[j, j + 1 :]
             return result
         result = np.zeros((p, p))
+        scaled = np.empty((min(self.shape[0], max(p, BLOCK_ENTRIES // p)), p))  # memory is asked for once
         # Products have square roots: positive and negative weights apart.
         for combine, part in ((np.add, row_weights), (np.subtract, -row_weights)):
             root = np.sqrt(np.maximum(part, 0.0))
             if not root.any():
                 continue
             for rows, block in self.blocks(least=p):
-                combine(result, products(block * root[rows, None]), out=result)
+                product = products(np.multiply(block, root[rows, None], out=scaled[: len(block)]))
+                combine(result, product, out=result)
         return result.T
 
     def single_gram(self, row_weights: FloatArray) -> FloatArray:

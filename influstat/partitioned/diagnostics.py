@@ -155,10 +155,10 @@ class Measures(Question):
         """Return the measures of all rows of a partition."""
         leverage = PartLeverage(minimum, self.information, self.coordinates)
         counts = counts_of(minimum, self.frequency)
-        setting = LinearSetting(minimum, leverage, None, None, counts, self.deleted_scale)
+        setting = LinearSetting(leverage, None, None, counts, self.deleted_scale)
         if self.sums is not None:
             setting = scaled(setting, self.given, self.sums.totals, self.sums.deviance)
-        _, values, reasons, _ = measured(setting, self.names)
+        _, values, reasons, _ = measured(minimum.names, setting, self.names)
         status = np.full(len(positions), "", dtype=object)
         for row, reason in reasons.items():
             status[row] = reason
@@ -213,7 +213,7 @@ def diagnostics(
     sample = _of_sample(fit, by, coordinates, frequency)
     if sums is not None:
         sample = scaled(sample, given, sums.totals, sums.deviance)
-    labels = measured(sample, names)[0]
+    labels = measured(fit.sample.names, sample, names)[0]
     called = tuple(label for some in labels.values() for label in some)
     question = Measures(called, names, by, coordinates, given, frequency, deleted_scale, sums)
     found: Answer = fit.answer(question)
@@ -233,4 +233,4 @@ def _coordinates(fit: Any, seen: Seen) -> tuple[FloatArray, FloatArray]:
 
 def _of_sample(fit: Any, by: str, coordinates: Any, frequency: bool | None) -> LinearSetting:
     leverage = PartLeverage(fit.sample, by, coordinates)
-    return LinearSetting(fit.sample, leverage, None, None, counts_of(fit.sample, frequency), True)
+    return LinearSetting(leverage, None, None, counts_of(fit.sample, frequency), True)

@@ -231,7 +231,7 @@ class LinearRisk(SizedRepr):
 
     def row_gradients_dot(self, theta: FloatArray, vectors: FloatArray) -> FloatArray:
         """Return g_i'v for all rows and all columns v of `vectors` (p, m), shape (n, m)."""
-        result = self.design.dot(vectors)
+        result = self.design.dot(vectors, order="F")
         result *= self._at(theta).first[:, None]
         share = self.penalty_share(theta)
         if share.any():  # else the penalty stays whole, and need not be added to every row

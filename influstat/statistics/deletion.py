@@ -22,6 +22,7 @@ from influstat.statistics.dispersion import Dispersion
 from influstat.statistics.leverage import Leverage
 
 CERTAIN = 1e-10  # 1 - leverage below which it is 0 up to rounding
+STRIP = 2048  # rows that are multiplied at once: what BLAS packs of them stays in cache
 
 LEVERAGE_ONE = (
     "its leverage is 1: it alone determines a coefficient, so there is no fit without it to compare with"
@@ -127,7 +128,10 @@ class DeletedBlock:
         if not self._plain or "change" in self.__dict__:
             return np.matmul(self.change, matrix, out=place)
         leverage = self.deletion.leverage
-        np.matmul((leverage.transform @ matrix).T, leverage.risk.design.rows(self.rows).T, out=place.T)
+        X, transposed = leverage.risk.design.rows(self.rows), (leverage.transform @ matrix).T
+        for start in range(0, len(X), STRIP):
+            strip = slice(start, start + STRIP)
+            np.matmul(transposed, X[strip].T, out=place[strip].T)
         place *= self._factor[:, None]
         return place
 
@@ -223,6 +227,7 @@ class Deletion:
         carried = risk.protocol.carried(risk.total_weight) != 0.0
         self.part = leverage.penalty_part(risk.weights) if carried else np.zeros(1)
         self.leaves = carried and bool(leverage.penalty_share.any())
+        self.unpenalised = not (self.slope.any() or leverage.penalty_share.any())
         # Positions of rows whose leverage is 1 but for what the others say of them, and whether that is all
         # there is to say: deviances of other losses have no digits there.
         self.sharp = leverage.apart.rows

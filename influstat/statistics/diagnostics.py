@@ -47,7 +47,7 @@ Under "folded" the row takes its share w_i / W of the penalty with it. Sources: 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -111,35 +111,35 @@ def diagnostics(
             raise
         some = tuple(name for name in chosen if name in GENERAL)
         return _general_table(fit, some, whatever, method, given)
-    counts = dispersions.counts_of(fit, frequency)
-    setting = LinearSetting(fit, leverage, None, None, counts, deleted_scale)
+    if frequency is not None:
+        choice("frequency", frequency, (True, False))
+
+    def plain() -> LinearSetting:
+        counts = dispersions.counts_of(fit, frequency)
+        return LinearSetting(leverage, None, None, counts, deleted_scale)
+
     try:
-        setting = scaled(setting, given, kept=(by, frequency, given))
+        asked = by, frequency, given, deleted_scale
+        setting = fit.kept.once("setting of diagnostics", asked, lambda: scaled(plain(), given))
     except Unsupported:
         if not whatever and not set(chosen) <= set(WITHOUT_SCALE):
             raise
-        chosen = tuple(name for name in chosen if name in WITHOUT_SCALE)
+        setting, chosen = plain(), tuple(name for name in chosen if name in WITHOUT_SCALE)
     if whatever:
         chosen = tuple(name for name in chosen if name not in residuals_lacking(leverage.risk))
-    return _table(setting, chosen, method, given, by)
+    refits = None
+    if method == "exact" and not set(chosen) <= {"hat_diag", *RESIDUALS, "standard_resid"}:
+        refits = Refits(fit, setting, chosen, given, by)
+    return _table(fit, setting, chosen, refits)
 
 
 def scaled(
-    setting: LinearSetting,
-    given: Any,
-    totals: Totals | None = None,
-    deviance: float | None = None,
-    *,
-    kept: Hashable = None,  # what the fit keeps the dispersion by, for other questions; None: it does not
+    setting: LinearSetting, given: Any, totals: Totals | None = None, deviance: float | None = None
 ) -> LinearSetting:
     """Return the setting with its dispersions, or raise Unsupported where the loss has no variance."""
     # `totals` and `deviance` are sums over all rows, where the fit has only some of them.
     leverage = setting.leverage
-
-    def make() -> Dispersion:
-        return dispersions.dispersion(leverage, setting.counts, given=given, totals=totals)
-
-    known = make() if kept is None else setting.fit.kept.once("dispersion", kept, make)
+    known = dispersions.dispersion(leverage, setting.counts, given=given, totals=totals)
     if known.value == 0.0:  # a perfect fit: nothing can be measured in units of its residuals
         known = replace(known, value=np.nan)
     return replace(setting, dispersion=known, by_deviance=lambda: _spread(leverage, known, given, deviance))
@@ -186,31 +186,29 @@ def chosen_measures(columns: Sequence[str] | str | None) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _table(
-    setting: LinearSetting, chosen: tuple[str, ...], method: str, given: Any, information: str
-) -> DataFrame:
+def _table(fit: Minimum, setting: LinearSetting, chosen: tuple[str, ...], refits: Refits | None) -> DataFrame:
     """Compute the columns block by block and label them."""
-    refits = None
-    if method == "exact" and not set(chosen) <= {"hat_diag", *RESIDUALS, "standard_resid"}:
-        refits = Refits(setting, chosen, given, information)
-    labels, table, reasons, never = measured(setting, chosen, refits)
-    if never.any() and setting.fit.lost:
+    labels, table, reasons, never = measured(fit.names, setting, chosen, refits)
+    if never.any() and fit.lost:
         doubt_once(
-            setting.fit,
-            f"{int(never.sum())} columns are nan: {', '.join(setting.fit.lost[:5])} are not determined, "
+            fit,
+            f"{int(never.sum())} columns are nan: {', '.join(fit.lost[:5])} are not determined, "
             "since columns of X depend on each other.",
         )
-    return _framed(setting.fit, table, labels, reasons)
+    return _framed(fit, table, labels, reasons)
 
 
 def measured(
-    setting: LinearSetting, chosen: tuple[str, ...], refits: Any = None
+    coefficients: tuple[str, ...],
+    setting: LinearSetting,
+    chosen: tuple[str, ...],
+    refits: Refits | None = None,
 ) -> tuple[dict[str, list[str]], FloatArray, dict[int, str], NDArray[np.bool_]]:
     """Return labels of each name's columns, the table (n, columns), why rows have nan, and lost columns."""
     # Lost are columns of coefficients that no row determines, a bool each.
-    labels = _labels(setting.fit.names, chosen)
+    labels = _labels(coefficients, chosen)
     # Columns after columns, as pandas keeps them.
-    table = np.empty((setting.fit.risk.shape[0], sum(len(some) for some in labels.values())), order="F")
+    table = np.empty((len(setting.counts), sum(len(some) for some in labels.values())), order="F")
     reasons: dict[int, str] = {} if refits is None else dict(refits.reasons)
     for block, without in blocks(setting, chosen, refits, reasons):
         measures = LinearMeasures(setting, block, without)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from influstat.input.validation import FloatArray
+from influstat.minimise.minimum import Minimum
 from influstat.removal import Removal
 from influstat.removal.engine.shared import Shared
 from influstat.removal.leave_out import leave_one_out
 from influstat.statistics.deletion import (
     NEGATIVE,
     DeletedBlock,
-    Deletion,
     deleted_dispersion,
     freedom_left,
     one_step_dispersion,
@@ -33,9 +33,11 @@ BY_SPREAD = ("student_resid", "dffits", "cov_ratio")  # and these on that by the
 class Refits:
     """Every row left out and refitted: changes in the coordinates of the fit, and what else is asked."""
 
-    def __init__(self, setting: LinearSetting, chosen: tuple[str, ...], given: Any, information: str) -> None:
+    def __init__(
+        self, fit: Minimum, setting: LinearSetting, chosen: tuple[str, ...], given: Any, information: str
+    ) -> None:
         leverage, phi = setting.leverage, setting.dispersion
-        removal = leave_one_out(setting.fit.regular, method="exact")
+        removal = leave_one_out(fit.regular, method="exact")
         self.reasons = {row: text for row, text in enumerate(removal.status) if text}
         self.change = np.asarray(np.linalg.solve(leverage.transform, removal.delta.T).T)
         self.scale: tuple[FloatArray, FloatArray] | None = None
@@ -49,7 +51,7 @@ def blocks(
     """Yield the rows left out and what they leave behind, and note why some cannot be left out."""
     phi = setting.dispersion
     asked = phi is not None and bool(set(chosen) & set(WITHOUT_ROW if phi.estimated else BY_SPREAD))
-    for block in Deletion(setting.leverage, np.nan if phi is None else phi.squares).blocks():
+    for block in setting.blocks:
         reasons.update(block.reasons())
         if refits is not None and refits.scale is not None:
             scale, change = (values[block.rows] for values in refits.scale)

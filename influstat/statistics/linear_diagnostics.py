@@ -5,7 +5,7 @@ And those that need no leverage, of risks without one linear predictor per row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ from influstat.minimise.minimum import Minimum
 from influstat.removal import Removal
 from influstat.statistics import residuals
 from influstat.statistics.covariance import bread
-from influstat.statistics.deletion import DeletedBlock
+from influstat.statistics.deletion import DeletedBlock, Deletion
 from influstat.statistics.dispersion import Dispersion, dispersion_of
 from influstat.statistics.leverage import Leverage
 from influstat.statistics.sandwich import coefficients
@@ -31,9 +31,8 @@ GENERAL = ("cooks_d", "likelihood_displacement", "dfbetas", "dfbeta")
 
 @dataclass(frozen=True, eq=False)
 class LinearSetting:
-    """What the columns are computed from."""
+    """What the columns are computed from; it may be kept for other questions."""
 
-    fit: Minimum
     leverage: Leverage  # by observed or expected information
     dispersion: Dispersion | None  # phi; None where the loss has no variance
     by_deviance: Callable[[], Dispersion] | None  # in which R's dffits and covariance ratio of a glm are
@@ -60,6 +59,19 @@ class LinearSetting:
         return np.asarray(-self.leverage.direction * np.sign(self.leverage.first) * np.sqrt(parts))
 
     @property
+    def blocks(self) -> Iterable[DeletedBlock]:
+        """The rows, each left out alone: the same again where they hold nothing of the size of X."""
+        return self._few if self._deletion.unpenalised else self._deletion.blocks()
+
+    @cached_property
+    def _deletion(self) -> Deletion:
+        return Deletion(self.leverage, np.nan if self.dispersion is None else self.dispersion.squares)
+
+    @cached_property
+    def _few(self) -> list[DeletedBlock]:
+        return list(self._deletion.blocks())
+
+    @property
     def quadratic(self) -> bool:
         """Return whether the loss is the squared error, for which one step is exact."""
         return constant_second(self.leverage.risk.loss) is not None
@@ -82,7 +94,7 @@ class LinearMeasures:
         self.setting, self.block, self.without = setting, block, without
         leverage, rows = setting.leverage, block.rows
         self.square = block.square
-        self.leverage = leverage.risk.weights[rows] * leverage.second[rows] * self.square
+        self.leverage = leverage.values[rows]
         # 1 - h_i, nan for rows that cannot be left out.
         left = leverage.left[rows]
         self.left = np.where(np.isnan(block.finite), np.nan, left) if block.deletion.leaves else block.finite
