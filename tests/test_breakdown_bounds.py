@@ -262,3 +262,16 @@ def test_the_fewest_are_found_where_a_sample_sees_none_of_the_large_ones():
     step = len(values) // SAMPLED
     values[1::step] = 10.0  # beside each that is sampled
     assert fewest(values, 25.0) == 3
+
+
+def test_bounds_over_sets_of_some_units_prove_no_more_than_so_many(monkeypatch):
+    rng = np.random.default_rng(3)
+    X = np.column_stack([np.ones(80), rng.normal(size=(80, 3))])
+    y = 0.5 * X[:, -1] + rng.normal(size=80)
+    quick = Quick(null_of(ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y))))
+    proven = quick.largest()
+    assert quick.beyond is not None
+    assert quick.beyond[0] > proven
+    quick.envelope.proof = quick.envelope.place
+    monkeypatch.setattr(quick.envelope, "proves_again", lambda k, demand: True)
+    assert quick._also_proven(0, 81) == quick.beyond[0]

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import influstat as ist
+from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.input.groups import one_by_one
+from influstat.losses.base import target_sizes
 from influstat.sets.budget import Budget
 from influstat.sets.null_fit import Problem, null_fit
 from influstat.sets.proofs.conclusion import noise, one_left
@@ -102,3 +104,29 @@ def test_a_row_that_flips_by_nothing_is_never_ruled_out(kind, margin):
             assert not proves(null), name
             wrongly += proves(replace(null, **{margin: 0.0}))
     assert wrongly  # else the problems would not tell
+
+
+@pytest.mark.parametrize("loss", [ist.SquaredError(), ist.LogisticLoss(), ist.PoissonLoss()], ids=repr)
+@pytest.mark.parametrize("away", [(), (0, 7)], ids=["all rows", "without two"])
+def test_margins_are_no_less_than_what_rounding_does_row_by_row(loss, away):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(60, 4)) * 10.0 ** rng.integers(-2, 3, (60, 1))
+    y = rng.integers(0, 2, 60) if isinstance(loss, ist.LogisticLoss) else rng.poisson(2.0, 60)
+    weights = np.where(np.arange(60) % 9, rng.uniform(0.5, 3.0, 60), 0.0)
+    offset = 0.1 * rng.normal(size=60)
+    risk = ist.LinearRisk(loss, X / 100.0, y, weights=weights, offset=offset, penalty=ist.L2(0.1))
+    fit = ist.Fit.minimise(risk)
+    sign = np.sign(fit.theta[-1])
+    units = one_by_one(np.arange(60), fit.row_labels)
+    removed = np.isin(np.arange(60), away)
+    null = null_fit(Problem(risk, fit.theta, sign * np.eye(4)[-1], 0.0, units), removed=removed)
+    as_eta, as_slope = target_sizes(loss, risk.y)
+    there, size = np.where(removed, 0.0, weights), np.abs(null.r)
+    along, eta = (np.abs(risk.design.rows(slice(None))) @ np.abs(each) for each in (null.u, null.theta))
+    noise = unit_rounding(4) * null.h * (eta + np.abs(offset) + as_eta)
+    noise += 64.0 * EPSILON * (size + there * as_slope)
+    xi, long = np.abs(null.xi), np.linalg.norm(null.z, axis=1)
+    sums = unit_rounding(64)
+    assert null.margin >= sums * (xi @ size) + xi @ noise + unit_rounding(4) * (size @ along)
+    assert null.slack >= long @ noise + sums * (long @ size)
+    assert null.cross >= sums * ((null.h * xi) @ long)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Number
 from typing import Any
 
@@ -65,6 +66,11 @@ class Groups(ShortRepr):
         """The group of each member, shape (M,)."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
+    @cached_property
+    def every_row(self) -> bool:
+        """Whether the groups are the first K rows, each alone, in their order."""
+        return self.single and bool((self.members == np.arange(len(self))).all())
+
     def take(self, chosen: Any) -> Groups:
         """Return the chosen groups: a slice, a mask or positions."""
         positions = np.arange(len(self))[chosen]
@@ -77,6 +83,8 @@ class Groups(ShortRepr):
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Return the sum over each group of what has one entry per row: from shape (n, ...) to (K, ...)."""
+        if self.every_row and len(values) == len(self):
+            return values  # themselves
         return self.added(values[self.members])
 
     def added(self, values: FloatArray, axis: int = 0) -> FloatArray:
@@ -105,8 +113,15 @@ class Groups(ShortRepr):
 
 def read_rows(rows: Any, row_labels: NDArray[Any], argument: str = "rows") -> Groups:
     """Return every row, or each of the chosen rows, all different, as a group of its own; or raise."""
-    chosen = np.arange(len(row_labels)) if rows is None else read_positions(argument, rows, row_labels)
-    return one_by_one(chosen, row_labels)
+    if rows is None:
+        return all_alone(row_labels)
+    return one_by_one(read_positions(argument, rows, row_labels), row_labels)
+
+
+def all_alone(row_labels: NDArray[Any]) -> Groups:
+    """Return every row as a group of its own."""
+    places = np.arange(len(row_labels) + 1)
+    return Groups(places[:-1], places, row_labels)
 
 
 def one_by_one(chosen: Indices, row_labels: NDArray[Any]) -> Groups:

@@ -13,6 +13,7 @@ from influstat.algebra.symmetric import Diagonal
 from influstat.errors import IndefiniteHessian, NotConverged, SingularHessian
 from influstat.input.design import Design
 from influstat.input.validation import FloatArray
+from influstat.losses.base import constant_second
 from influstat.minimise.descent import TOLERANCE, Descent
 from influstat.removal.certificates.anchor import Anchor
 from influstat.risks.linear import LinearRisk
@@ -42,7 +43,7 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
     # For one coefficient the nuisance directions are the other columns, whose products the Hessian holds.
     single, S0 = np.count_nonzero(a) == 1, None
     if single and risk.quadratic:
-        S0 = _hessian(risk, near)
+        S0 = hessian_of(risk, near)
         squares = S0.diagonal()
     else:
         squares = risk.design.square_sums(risk.weights)
@@ -55,7 +56,7 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
             theta = _approached(risk, a, at, near, nuisance, HALVINGS)
     h, hessian = _curvatures(risk, theta), risk.penalty.hessian(theta)
     if single and S0 is None:
-        S0 = _hessian(risk, theta)
+        S0 = hessian_of(risk, theta)
     basis, relative = _whitened(risk, theta, h, nuisance, S0)
     refinements, u = _refinements(relative), along
     if S0 is not None:
@@ -68,17 +69,16 @@ def constrained(risk: LinearRisk, a: FloatArray, at: float, near: FloatArray) ->
             break
         u = u - basis.T @ left
     if risk.quadratic:
-        bend = float(np.max(risk.curvatures(near)))
-        theta = _polished(risk, a, at, near + (at - float(a @ near)) * u, basis, along, bend, refinements)
+        theta = _polished(risk, a, at, near + (at - float(a @ near)) * u, basis, along, refinements)
     return Constrained(theta, u, basis, h, xi, left, relative)
 
 
 def _polished(
     risk: LinearRisk, a: FloatArray, at: float, theta: FloatArray, basis: FloatArray, along: FloatArray,
-    bend: float, steps: int,
+    steps: int,
 ) -> FloatArray:  # fmt: skip
     """Return the minimum under a't = at by a few steps from theta, the Hessian being constant."""
-    # `bend` is the largest second derivative.
+    bend = constant_second(risk.loss) or 1.0  # the second derivative
     for more in reversed(range(steps + 1)):
         theta = theta + (at - float(a @ theta)) * along
         r = risk.rows.weighted(risk.slopes(theta))
@@ -101,18 +101,21 @@ def everywhere(risk: LinearRisk, theta: FloatArray) -> Constrained:
     squares = risk.design.square_sums(risk.weights)
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))
     h, nothing = _curvatures(risk, theta), np.zeros(len(theta))
-    S0 = _hessian(risk, theta)
+    S0 = hessian_of(risk, theta)
     basis, relative = _whitened(risk, theta, h, np.diag(1.0 / scale), S0)
     return Constrained(theta, nothing, basis, h, np.zeros(len(h)), nothing, relative)
 
 
-def _hessian(risk: LinearRisk, theta: FloatArray) -> FloatArray:
+def hessian_of(risk: LinearRisk, theta: FloatArray) -> FloatArray:
     """Return the Hessian, sum scale, shape (p, p)."""
     return np.asarray(risk.curvature(theta).to_dense() * risk.total_weight)
 
 
 def _curvatures(risk: LinearRisk, theta: FloatArray) -> FloatArray:
     """Return w_i l2_i, shape (n,): below 0 by rounding alone."""
+    flat = constant_second(risk.loss)
+    if flat:
+        return risk.weights * flat
     return np.maximum(risk.rows.weighted(risk.curvatures(theta)), 0.0)
 
 

@@ -41,7 +41,7 @@ def lessened(
     """
     z, h, share, d = parts.z[row], parts.h[row], parts.share[row], len(before.basis)
     A = np.outer(h * z, z) + share * penalty
-    C, B = parts.r[row] * z - share * parts.of_pulls, parts.hxi[row] * z + share * parts.of_turns
+    C, B = parts.r[row] * z - share * parts.of_pulls, h * parts.xi[row] * z + share * parts.of_turns
     held = float(np.linalg.norm(A))
     rounding = before.relative * (1.0 + 2.0 * held) + 8.0 * d * unit_rounding(d)
     if not (d and held < MOST_HELD and rounding < (1.0 - held) * MOST_ROUNDING):

@@ -35,6 +35,10 @@ exact.
 xi, added up over all rows. The null fit's own gradient |V grad F(t0)| and the rounding of C are in `slack`;
 what is left of V S0 u, and of V a, is in `cross` and acts like a B that is never removed. Lengths of z are
 off by the relative amount `relative` (`Anchor.relative`: columns are scaled first). Comparisons leave room.
+What rounding does to eta_i is a part of |x_i|'|t0| and of the target, and to xi_i one of |x_i|'|u|. Sums of
+these over the rows are bounded by Cauchy and Schwarz, by lengths of columns that are known:
+
+    sum h |xi| |x|'|t0| <= (l2 sum h xi^2)^1/2 sum_j |t0_j| (sum w x_j^2)^1/2,    l2 the largest of the rows.
 """
 
 from __future__ import annotations
@@ -48,10 +52,10 @@ from influstat.algebra.rounding import EPSILON, unit_rounding
 from influstat.errors import NotConverged
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
-from influstat.losses.base import target_sizes
+from influstat.losses.base import constant_second, target_sizes
 from influstat.risks.chart import Chart
 from influstat.risks.linear import LinearRisk
-from influstat.sets.constrained import Constrained, constrained, everywhere
+from influstat.sets.constrained import Constrained, constrained, everywhere, hessian_of
 from influstat.sets.lengths import Mask
 from influstat.sets.lessened import lessened
 from influstat.sets.whitened import Owned, Whitened
@@ -71,11 +75,20 @@ class Problem:
     )
 
     @cached_property
-    def in_order(self) -> bool:
-        """Whether the units are the rows in their order."""
-        members = self.units.members
-        single = self.units.single and len(members) == len(self.risk.y)
-        return single and bool((members == np.arange(len(members))).all())
+    def lengths(self) -> tuple[FloatArray, float, FloatArray | None]:
+        """What rounding is relative to: (sum w x^2)^1/2 of the columns, that of targets, w times slopes."""
+        risk = self.risk
+        w, flat, (as_eta, as_slope) = (
+            risk.weights,
+            constant_second(risk.loss),
+            target_sizes(risk.loss, risk.y),
+        )
+        if flat and risk.quadratic:  # whose Hessian is known
+            squares = hessian_of(risk, self.theta).diagonal() / flat
+        else:
+            squares = risk.design.square_sums(w)
+        targets = sum(np.sqrt(np.einsum("i,i,i", w, size, size)) for size in (as_eta, risk.offset))
+        return np.sqrt(squares), float(targets), w * as_slope if as_slope.any() else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +115,7 @@ class NullFit:
     penalty: FloatArray  # V K V' of the penalty that is there, shape (d, d)
     lost: int  # columns that no row of weight that is there has, so that no coefficient is estimated for them
     N0: float  # N with all rows that are there: above 0 where the conclusion holds
+    stiffness: float  # u'S0 u, by how much the slope along the constrained minima grows; 1 / (a'S0^-1 a)
     concordance: float  # c; 0 for squared error, so that all remainders vanish
     margin: float  # this and the rest: floating point, as in the module's docstring
     slack: float
@@ -142,12 +156,6 @@ class NullFit:
     def r2h(self) -> FloatArray:
         """Sums of r^2 / h over the units, shape (m,)."""
         return self.whitened.r2h
-
-    @cached_property
-    def stiffness(self) -> float:
-        """u'S0 u, by how much the slope along the constrained minima grows; 1 / (a'S0^-1 a)."""
-        image = self.problem.risk.penalty.hessian(self.theta).dot(self.u)
-        return float(self.h @ self.xi**2) + float(self.u @ image)
 
     def of_open(self, values: FloatArray) -> FloatArray:
         """Return what has one entry per unit for those that may leave alone: itself where all may."""
@@ -191,13 +199,13 @@ def null_fit(
     units, risk = problem.units, problem.risk
     kept = np.ones(len(risk.y), dtype=np.bool_)
     if removed is not None and removed.any():
-        kept[removed if problem.in_order else units.take(removed).members] = False
+        kept[units.members[removed] if units.single else units.take(removed).members] = False
         risk = risk.reweighted(np.where(kept, risk.weights, 0.0))
-    free = (risk.weights if problem.in_order else units.sums(risk.weights)) > 0.0
+    free = units.sums(risk.weights) > 0.0
     for away in (removed, held):
         if away is not None:
             free &= ~away
-    owned = Owned.of(units, free, problem.in_order)
+    owned = Owned.of(units, free)
     with np.errstate(over="ignore", invalid="ignore"):  # a threshold too far out
         found = None if before is None else _without_one(before, risk, kept)
         if found is None:
@@ -223,7 +231,7 @@ def _without_one(before: NullFit, risk: LinearRisk, kept: Mask) -> Constrained |
 def around(null: NullFit, theta: FloatArray) -> NullFit:
     """Return what the units hold at the fit of the same rows itself: d = p, and f, B and N0 are 0."""
     risk = null.problem.risk.reweighted(np.where(null.kept, null.problem.risk.weights, 0.0))
-    owned = Owned.of(null.units, null.open, null.problem.in_order)
+    owned = Owned.of(null.units, null.open)
     return _filled(null.problem, risk, null.kept, owned, everywhere(risk, theta))
 
 
@@ -231,60 +239,49 @@ def _filled(problem: Problem, risk: LinearRisk, kept: Mask, owned: Owned, found:
     """Return the null fit around this constrained minimum."""
     theta, u, basis, relative = found.theta, found.u, found.basis, found.relative
     (n, p), h, xi = risk.shape, found.h, found.xi
-    r = -risk.rows.weighted(risk.slopes(theta))
+    slopes, flat = risk.slopes(theta), constant_second(risk.loss)
+    r = -risk.rows.weighted(slopes)
     carried = risk.protocol.carried(risk.total_weight)
     share = carried * risk.weights if carried else np.zeros(n)
     slope, hessian = risk.penalty.gradient(theta), risk.penalty.hessian(theta)
     image, inner = hessian.dot(u), basis @ hessian.dot(basis.T)
-    hxi = h * xi
-    f, x2 = xi * r, hxi * xi
-    N0, stiffness = float(np.sum(f) - u @ slope), float(np.sum(x2) + u @ image)
-    sizes = float(np.sum(np.abs(f)))
+    f, x2, pull = xi * r, h * xi, float(u @ slope)
+    D0 = float(x2 @ xi)
+    x2 *= xi
     if carried:
-        f -= share * float(u @ slope)
-        sizes += abs(float(u @ slope))
-    whitened = Whitened(risk.design, basis, owned, r, h, hxi, share, basis @ slope, basis @ image)
-    spread, noise = _noise(risk, found, r, h)
-    long = np.sqrt(whitened.squares)
-    lev = whitened.largest()
+        f -= share * pull
+    whitened = Whitened(risk.design, basis, owned, r, h, xi, share, basis @ slope, basis @ image)
+    squares = whitened.squares()
+    lev, reach, long = whitened.largest(squares), float(h @ squares), np.sqrt(squares)
     if carried and len(basis):
         lev += owned.sums(share) * float(np.linalg.eigvalsh(inner)[-1])
     lev *= 1.0 + relative
-    size = np.abs(r)
+    columns, targets, own = problem.lengths
+    size = np.abs(r) if own is None else np.abs(r) + np.where(kept, own, 0.0)
+    pulled = float(np.abs(xi) @ size)
+    bend = flat or float(np.max(risk.curvatures(theta)[risk.weights > 0.0]))
+    noise = unit_rounding(p) * np.sqrt(bend) * (float(np.abs(theta) @ columns) + targets)
+    energy = -float(r @ slopes) if flat else float(np.sum(risk.rows.weighted(slopes * slopes)))
+    turned = float(np.sqrt(energy) * (np.abs(u) @ columns))
+    rounding = unit_rounding(n + p) + 64.0 * EPSILON
     return NullFit(
         problem, kept, owned.free, theta, u, basis, xi, whitened, whitened, r, h, share,
         f=owned.sums(f), lev=lev, x2=owned.sums(x2), penalty=inner,
         lost=p - len(basis) - bool(u.any()),
-        N0=N0,
+        N0=float(xi @ r) - pull, stiffness=D0 + float(u @ image),
         concordance=risk.loss.self_concordance,
         margin=float(
-            unit_rounding(n + p) * sizes
-            + np.abs(xi) @ noise + unit_rounding(p) * float(size @ spread)
-            + unit_rounding(p) * float(np.abs(u) @ np.abs(slope))
+            rounding * (pulled + (abs(pull) if carried else 0.0)) + noise * np.sqrt(D0)
+            + unit_rounding(p) * (turned + float(np.abs(u) @ np.abs(slope)))
         ),
         slack=float(
             np.linalg.norm(basis @ (risk.gradient(theta) * risk.total_weight))
-            + long @ noise + unit_rounding(n + p) * float(long @ size)
+            + rounding * float(long @ size) + noise * np.sqrt(reach)
         ),
         cross=float(
             np.linalg.norm(found.left)
-            + stiffness * np.linalg.norm(basis @ problem.a)
-            + unit_rounding(n + p) * float(np.abs(hxi) @ long)
+            + (D0 + float(u @ image)) * np.linalg.norm(basis @ problem.a)
+            + unit_rounding(n + p) * np.sqrt(D0 * reach)
         ),
         relative=relative,
     )  # fmt: skip
-
-
-def _noise(
-    risk: LinearRisk, found: Constrained, r: FloatArray, h: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return |x_i|'|u|, and what rounding can do to each r_i, that of eta included, shape (n,) each."""
-    both = risk.design.absolute_dot(np.abs(np.column_stack([found.u, found.theta])))
-    as_eta, as_slope = target_sizes(risk.loss, risk.y)
-    size = both[:, 1] + as_eta
-    if risk.offset.any():
-        size += np.abs(risk.offset)
-    size *= h
-    size *= unit_rounding(risk.shape[1])
-    size += 64.0 * EPSILON * (np.abs(r) + risk.weights * as_slope)
-    return both[:, 0], size

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from influstat.algebra.rounding import unit_rounding
 from influstat.errors import InflustatError, InvalidArgument, InvalidType, NotStationary
-from influstat.input.groups import Groups, one_by_one, read_clusters
+from influstat.input.groups import Groups, all_alone, read_clusters
 from influstat.input.labels import index_of, require_position
 from influstat.input.printing import nearest_first, short
 from influstat.input.validation import FloatArray, numeric_array, real_number, vector
@@ -147,7 +147,7 @@ def question(
         )  # fmt: skip
     _require_determined(fit, quantity, a)
     labels = fit.row_labels
-    units = one_by_one(np.arange(len(labels)), labels) if groups is None else _clusters(fit, groups)
+    units = all_alone(labels) if groups is None else _clusters(fit, groups)
     found = Question(fit, quantity, a, shift, threshold, units, groups is not None)
     _require_two(found)
     if beside and found.touching:

@@ -27,17 +27,16 @@ class Owned:
 
     units: Groups
     free: Mask  # which they are, shape (m,)
-    in_order: bool  # whether they are the rows in their order
     all_free: bool
 
     @classmethod
-    def of(cls, units: Groups, free: Mask, in_order: bool) -> Owned:
+    def of(cls, units: Groups, free: Mask) -> Owned:
         """Return them."""
-        return cls(units, free, in_order, bool(free.all()))
+        return cls(units, free, bool(free.all()))
 
     def sums(self, rows: FloatArray) -> FloatArray:
         """Return the sum over each unit that may leave, 0 for the others; shape (m, ...)."""
-        sums = rows if self.in_order else self.units.sums(rows)
+        sums = self.units.sums(rows)
         if not self.all_free:
             sums = np.where(self.free if sums.ndim == 1 else self.free[:, None], sums, 0.0)
         return sums
@@ -52,7 +51,7 @@ class Whitened:
     owned: Owned  # the units
     r: FloatArray  # this and the next three, shape (n,), as in `null_fit`
     h: FloatArray
-    hxi: FloatArray
+    xi: FloatArray
     share: FloatArray
     of_pulls: FloatArray  # V g_P, shape (d,): what a penalty adds to C for each part of it that leaves
     of_turns: FloatArray  # V K u, the same of B
@@ -68,22 +67,21 @@ class Whitened:
         """Whitened rows V x_i, shape (n, d)."""
         return self.design.dot(np.ascontiguousarray(self.basis.T))
 
-    @cached_property
     def squares(self) -> FloatArray:
-        """|z_i|^2, shape (n,)."""
+        """Return |z_i|^2, shape (n,)."""
         n, d = len(self.r), len(self.basis)
         if n <= FEW:
             return square_lengths(self.z)
         found = np.empty(n)
-        for rows, block in self.design.passing_blocks():
+        for rows, block in self.design.passing_blocks(np.empty((FEW, self.design.shape[1]))):
             z = self.basis @ block.T  # long rows: sums over columns are fast
             np.matmul(np.ones(d), np.multiply(z, z, out=z), out=found[rows])
         return found
 
-    def largest(self) -> FloatArray:
+    def largest(self, squares: FloatArray) -> FloatArray:
         """Return the largest eigenvalue of sum h z z' over every unit that may leave, shape (m,)."""
         if self.owned.units.single:
-            return self.owned.sums(self.h * self.squares)
+            return self.owned.sums(self.h * squares)
         largest = np.zeros(len(self.owned.units))
         for k in np.flatnonzero(self.owned.free).tolist() if len(self.basis) else []:
             rows = self.owned.units[k]
@@ -102,7 +100,7 @@ class Whitened:
     @cached_property
     def turns(self) -> FloatArray:
         """B of the units, shape (m, d)."""
-        parts = self.z * self.hxi[:, None]
+        parts = self.z * (self.h * self.xi)[:, None]
         if self.share.any():
             parts += self.share[:, None] * self.of_turns
         return self.owned.sums(parts)

@@ -143,7 +143,7 @@ def _orthogonal(null: NullFit, level: NDArray[np.intp], held: FloatArray) -> Nul
     whitened = whitened.but(z=z, pulls=null.pulls @ q, turns=null.turns @ q)
     return replace(
         null, basis=whitened.basis, whitened=whitened, relative=relative,
-        lev=whitened.largest() * (1.0 + relative), penalty=np.zeros((len(none), len(none))),
+        lev=whitened.largest(whitened.squares()) * (1.0 + relative), penalty=np.zeros((len(none), len(none))),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ MOST_ROWS = 2000  # for bound 3, whose cost is n^2 d
 BLOCK_ENTRIES = 2**20
 SMALL = 64  # rows of a matrix
 FEW = 2  # numbers of units that are asked for one at a time
-FIRST, SECOND = np.geomspace(1e-6, 0.9, 64), np.linspace(0.0, 1.0, 66)[1:-1]  # of the range of m, looked at
+GRID = np.geomspace(1e-6, 0.9, 128)  # of the range of m, looked at
 ALONG = 1e-14  # of |i|^2, below which an axis has nothing of i
 NAMED, SHOWN = 3, 0.3  # coefficients and units in words, and the part of the largest that counts
 
@@ -246,16 +246,17 @@ def best_shift(matrix: FloatArray, identity: FloatArray) -> tuple[float, float]:
     along = squares[-1] > ALONG * np.sum(squares)  # else the first axis keeps its eigenvalue for every c
     low, high = float(values[-2 if along and len(values) > 1 else -1]), float(values[-1] + np.sum(values))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for parts in (FIRST, SECOND):
-            places = low + (high - low) * parts
-            inverse = 1.0 / (values - places[:, None])
-            first, second = inverse @ squares, (inverse * inverse) @ squares
-            past = second < first**2  # there the sum of m and c grows
-            past &= (places > values[-1]) | (first > 0.0)
-            j = int(np.argmax(past)) if past.any() else len(places)
-            low, high = places[j - 1] if j else low, places[min(j, len(places) - 1)]
-        c = 1.0 / float(squares @ (1.0 / (values - high)))
-    return (c, high + c) if np.isfinite(c) else (0.0, float(values[-1]))
+        places = low + (high - low) * GRID
+        inverse = 1.0 / (values - places[:, None])
+        first = inverse @ squares
+        ratio = (inverse * inverse) @ squares / first**2
+        past = (ratio < 1.0) & ((places > values[-1]) | (first > 0.0))  # there the sum of m and c grows
+        j = int(np.argmax(past)) if past.any() else len(places) - 1
+        m = float(places[j])
+        if j and ratio[j - 1] > 1.0 > ratio[j]:
+            m -= float((places[j] - places[j - 1]) * (1.0 - ratio[j]) / (ratio[j - 1] - ratio[j]))
+        c = 1.0 / float(squares @ (1.0 / (values - m)))
+    return (c, m + c) if np.isfinite(c) else (0.0, float(values[-1]))
 
 
 def largest_eigenvalue(matrix: FloatArray) -> float:

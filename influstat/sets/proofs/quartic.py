@@ -28,7 +28,8 @@ that one factorisation tells.
 *Better s.* The best s for a distribution of x, P = E xx', are s_i^2 = E (w_i - tau)^2 = a'P a, a = vec(Q_i) -
 tau i, for which tau is where k = sum (1 + E (w_i - tau) / s_i) / 2. P is moved towards the eigenvectors of
 the largest eigenvalues, (top + e - matrix)^-1, as in `envelope`, e falling. Units that are nearly the same,
-as those of the next node of branch and bound, start from where these ended (`Start`).
+as those of the next node of branch and bound, start from where these ended (`Start`); from near the best
+place e is no more than what is missing, as a longer step overshoots.
 
 Remote rows spoil Lam, which has to hold in all directions at once; here they count in their own direction.
 The matrix has (d + 1)(d + 2) / 2 rows. Floating point: `margin`, `cross` and `slack` are taken off 1, as
@@ -37,7 +38,8 @@ are the rounding of the eigenvalue and of |b|^2, which is 1 - relative at least.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +57,8 @@ NEWTONS = 5  # steps to tau: any tau proves it, and near the best one it hardly 
 CLOSE = 0.002  # of k: by so much the units above tau may be more or fewer
 LARGE, SMALL, FALL = 0.1, 2e-3, 0.5  # e, relative to the top: at first, at last, and from step to step
 HOPE = 0.01  # of the distance to 1: a step that gains less is the last one
+ELSEWHERE = 0.1  # of 1: a start that misses by more is of units that are not similar after all
+NEAREST = 0.005  # of 1: a start from similar units that misses by less gains nothing by steps
 EARLY, AGAIN = 6, 0  # steps that may gain less, from the first start and from one of similar units
 PATIENCE = 40  # steps
 BACK = 2  # steps of e that a start from similar units takes back: with the last e it would overshoot
@@ -62,16 +66,17 @@ BACK = 2  # steps of e that a start from similar units takes back: with the last
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where a test begins: E xx', shape (r, r), the c that went with it, and how many steps e has fallen."""
+    """Where a test begins: E xx', shape (r, r), the c and tau with it, and how many steps e has fallen."""
 
     moments: FloatArray
     c: float
+    tau: float | None
     fallen: int
 
     @property
     def resumed(self) -> Start:
         """The start for similar units."""
-        return Start(self.moments, self.c, max(self.fallen - BACK, 0))
+        return replace(self, fallen=max(self.fallen - BACK, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,16 +105,16 @@ class Quartic:
         if not self.usable:
             return
         t = float(np.sqrt(size[1] / size[0]))
-        D = t * B + C / t
-        A = units.sums(vectors(null.z) * null.h[:, None])[chosen]
+        root = float(np.sqrt(null.N0))
+        self.identity, self.turn = _turn(d + 1)
+        self.forms = np.empty((len(B), len(self.identity)))
+        self.forms[:, 0] = null.f[chosen] / null.N0
+        self.forms[:, 1 : d + 1] = (t * B + C / t) * (-np.sqrt(0.5) / root)
+        self.forms[:, d + 1 :] = units.sums(vectors(null.z) * null.h[:, None])[chosen]
         if null.folded:
             first, second, factors, _ = symmetric(d)
             penalty = null.penalty[first, second] * factors
-            A = A + units.sums(null.share)[chosen, None] * penalty
-        root = float(np.sqrt(null.N0))
-        self.forms = np.column_stack([null.f[chosen], -D * (root / np.sqrt(2.0)), A * null.N0]) / null.N0
-        self.identity = symmetric(d + 1)[3]
-        self.turn = np.eye(len(self.identity)) - np.outer(self.identity, self.identity)
+            self.forms[:, d + 1 :] += units.sums(null.share)[chosen, None] * penalty
         noise = null.margin / null.N0 + (null.cross * t + null.slack / t) / root
         self.need = 1.0 - noise - 2.0 * null.relative
 
@@ -130,11 +135,10 @@ class Quartic:
         if not self.usable or not self.need > 0.0:
             return False
         known = start is not None and start.moments.shape == self.turn.shape
-        now = start.resumed if start is not None and known else self._first()
+        now = start.resumed if start is not None and known else _first(self.null.d)
         self.excess = before = np.inf
-        tau: float | None = None
         for step in range(PATIENCE):
-            q, s, tau = self._majorant(k, now.moments, tau)
+            q, s, tau = self._majorant(k, now.moments, now.tau)
             rooted = q * (0.5 / np.sqrt(s))[:, None]
             matrix = rooted.T @ rooted
             if not np.isfinite(matrix).all():
@@ -144,18 +148,25 @@ class Quartic:
                 c, top = best_shift(matrix, self.identity)
                 excess = k * tau + top - self.need
             if excess < self.excess:
-                self.excess, self.best = excess, Start(now.moments, c, now.fallen)
+                self.excess, self.best = excess, Start(now.moments, c, tau, now.fallen)
                 self.bound = Bound(q, s, tau, c, matrix)
                 if excess < 0.0 and self._excluded(k, self.bound):
                     return True
+            if known and not step and excess > ELSEWHERE:
+                now, known = _first(self.null.d), False
+                continue
             if step > (AGAIN if known else EARLY) and not excess < (1.0 - HOPE) * before:
                 return False
             before = excess
             near = max(LARGE * FALL**now.fallen, SMALL) * abs(top)
+            if known:  # from near the best place, a step that is longer than what is missing overshoots
+                if excess < NEAREST:
+                    return False
+                near = min(near, max(excess, SMALL * abs(top)))
             # The inverse itself: its entries are the moments that the next search starts from.
             moved = _inverse(matrix + c * self.turn, top + near)
             moments = 0.5 * (now.moments + moved / float(self.identity @ moved @ self.identity))
-            now = Start(moments, c, now.fallen + 1)
+            now = Start(moments, c, tau, now.fallen + 1)
         return False
 
     def _excluded(self, k: int, bound: Bound) -> bool:
@@ -202,13 +213,6 @@ class Quartic:
                 break
         return found, False
 
-    def _first(self) -> Start:
-        """Return E xx' of y near (1, 0)."""
-        d = self.null.d
-        y = np.column_stack([np.ones(SAMPLES), NEAR * np.random.default_rng(0).normal(size=(SAMPLES, d))])
-        x = vectors(y / np.linalg.norm(y, axis=1)[:, None])
-        return Start(x.T @ x / SAMPLES, 0.0, 0)
-
     def _majorant(self, k: int, P: FloatArray, near: float | None) -> tuple[FloatArray, FloatArray, float]:
         """Return q and s of every unit, and tau, about the best for this P; it is looked for from `near`."""
         mean = self.forms @ (P @ self.identity)
@@ -240,10 +244,31 @@ def usable(null: NullFit) -> bool:
     return null.concordance == 0.0 and null.margin < null.N0 and small
 
 
+@lru_cache(maxsize=64)
+def _first(d: int) -> Start:
+    """Return E xx' of y near (1, 0)."""
+    y = np.column_stack([np.ones(SAMPLES), NEAR * np.random.default_rng(0).normal(size=(SAMPLES, d))])
+    x = vectors(y / np.linalg.norm(y, axis=1)[:, None])
+    return Start(x.T @ x / SAMPLES, 0.0, None, 0)
+
+
+@lru_cache(maxsize=64)
+def _turn(d: int) -> tuple[FloatArray, FloatArray]:
+    """Return i of symmetric matrices with d rows, and 1 - ii'."""
+    identity = symmetric(d)[3]
+    return identity, np.eye(len(identity)) - np.outer(identity, identity)
+
+
+@lru_cache(maxsize=64)
+def _below_diagonal(rows: int) -> NDArray[np.bool_]:
+    """Return where a matrix has its lower triangle."""
+    return np.tri(rows, dtype=np.bool_)
+
+
 def _inverse(matrix: FloatArray, top: float) -> FloatArray:
     """Return the inverse of a number above all eigenvalues less a symmetric matrix."""
     lower = dpotri(_factor(matrix, top)[0], lower=1, overwrite_c=1)[0]
-    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
+    return np.asarray(np.where(_below_diagonal(len(lower)), lower, lower.T))
 
 
 def _below(matrix: FloatArray, top: float) -> bool:

@@ -54,6 +54,7 @@ from influstat.sets.proofs.remainder import Remainder
 from influstat.sets.proofs.sums import Top, fewest, largest_sum
 
 START = 8  # part of what test 1 proves, by which the first step of both tests goes beyond
+AWAY = 8  # times half a step that fails, more than what is proven: from so far away the search may miss
 FAR = 1.5  # times another bound: so much is hardly gained by conditioning
 ROUNDS = 6  # of conditioning: each gains less than the one before
 GAIN = 1e-2  # of the radius, below which another round is not worth it
@@ -84,6 +85,9 @@ class Quick:
         self.kind = "score"  # by what the last proof was
         self.remainder = Remainder(null)
         self.near: dict[str, list[float]] = {}  # multipliers of conditioned sums, of the last k
+        # Bounds over sets of at most that many units, the last number that was not proven.
+        self.beyond: tuple[int, Ball] | None = None
+        self._enough: tuple[int, Candidates] | None = None  # what was enough for so many units
 
     def score_count(self) -> int | None:
         """Return the least k whose k largest f reach N0, None where no k that leaves a unit does."""
@@ -96,18 +100,32 @@ class Quick:
         low = top
         while low and not self._first_test(low):  # cheap, and not far below what the rest proves
             low //= 2
-        step, high = max(1, low // START), top + 1
-        while low + step < high and self.proven(low + step):
-            low, step = low + step, 2 * step
-        high = min(high, low + step)
-        why = self.limit
+        step, high, why = max(1, low // START), top + 1, ENOUGH
         while high - low > 1:
-            middle = (low + high) // 2
-            if self.proven(middle):
-                low = middle
-            else:
-                high, why = middle, self.limit
+            k = low + step if low + step < high else (low + high) // 2
+            if self.proven(k):
+                low, step = self._also_proven(k, high), 2 * step
+                continue
+            step = (k - low) // 2
+            if step <= low // AWAY:  # else the search may have begun too far away
+                high, step, why = k, 1, self.limit
+            low = self._also_proven(low, k)
         self.limit = why or _alone_reach(low + 1)
+        return low
+
+    def _also_proven(self, low: int, high: int) -> int:
+        """Return the most units below `high`, at least `low`, that the last numbers of test 2 prove."""
+        # Bounds for more units hold for these: one test each, where new bounds cost many.
+        if self.beyond is None or self.envelope.proof is None:
+            return low
+        most, ball = self.beyond
+        high, demand = min(high, most + 1), self._demand(ball)
+        while high - low > 1:
+            k = (low + high) // 2
+            if self.envelope.proves_again(k, demand):
+                low, self.kind = k, "envelope"
+            else:
+                high = k
         return low
 
     def proven(self, k: int) -> bool:
@@ -126,11 +144,17 @@ class Quick:
         if self.envelope.proves(k, self._demand(ball)):
             self.kind = "envelope"
             return True
+        self.beyond = k, ball
         return False
 
     def _first_test(self, k: int) -> bool:
         """Tell whether test 1 alone proves it."""
-        return any(found for found, _ in self.rounds(min(k, len(self.f))))
+        for found, ball in self.rounds(k):
+            if found:
+                return True
+            if ball is not None:
+                self.beyond = k, ball
+        return False
 
     def rounds(self, k: int) -> Iterator[tuple[bool, Ball | None]]:
         """Yield, round after round of conditioning, whether test 1 proves it, and the bounds."""
@@ -141,7 +165,7 @@ class Quick:
         if self.limit or k == 0 or null.d == 0:  # nothing of second order
             yield not self.limit, None
             return
-        near, radius = self.units.of(k), np.inf
+        near, radius = self._candidates(k), np.inf
         given, least, tops = near.f, -np.inf, near.tops(k)
         for _ in range(ROUNDS):
             ball = self._ball(k, tops, given, least)
@@ -159,7 +183,7 @@ class Quick:
         k = min(k, len(self.f))
         if k == 0 or self.null.d == 0:
             return 0.0
-        near = self.units.of(k)
+        near = self._candidates(k)
         ball = self._ball(k, near.tops(k), near.f, -np.inf)
         return None if ball is None else ball.radius
 
@@ -211,6 +235,12 @@ class Quick:
         null = self.null
         B, C = (lengths(null.of_open(parts)) for parts in (null.turns, null.pulls))
         return Candidates(self.f, B, C, self.leverage.lev, null.of_open(null.r2h), null.of_open(null.x2))
+
+    def _candidates(self, k: int) -> Candidates:
+        """Return what is enough for sums over at most k units: those for somewhat more units are, too."""
+        if self._enough is None or not k <= self._enough[0] < 2 * k:
+            self._enough = k, self.units.of(k)
+        return self._enough[1]
 
     def _need(self, ball: Ball) -> float:
         """Return what first and second order together would have to take away, rounded down."""

@@ -70,23 +70,17 @@ def fewest(values: FloatArray, need: float) -> int | None:
 
 def _fewest_near_a_guess(values: FloatArray, need: float) -> int | None:
     """Return the same, None where a sample does not tell between which values the last one is."""
-    # What is above these is added up, and what is between them is sorted: little of many values.
     m = len(values)
     if m < MANY:
         return None
     sample = np.sort(values[:: m // SAMPLED])[::-1]
     rank = int(np.searchsorted(np.cumsum(np.maximum(sample, 0.0)), need * len(sample) / m)) + 1
-    away = int(SPREADS * np.sqrt(rank)) + 1
-    if rank + away >= len(sample):
+    below = rank + int(SPREADS * np.sqrt(rank)) + 1
+    if below >= len(sample):
         return None
-    top = values[np.flatnonzero(values > max(float(sample[rank + away]), 0.0))]
-    above = top > (sample[rank - away] if rank > away else np.inf)
-    before = int(np.count_nonzero(above))
-    sums = float(np.sum(top[above])) + np.cumsum(np.sort(top[~above])[::-1])
-    place = int(np.searchsorted(sums, need))
-    if place == len(sums) or (place == 0 and before):  # the last one may be elsewhere
-        return None
-    return before + place + 1
+    top = np.sort(values[np.flatnonzero(values > max(float(sample[below]), 0.0))])[::-1]
+    place = int(np.searchsorted(np.cumsum(top), need))
+    return place + 1 if place < len(top) else None
 
 
 def largest_places(values: FloatArray, k: int) -> NDArray[np.intp]:

@@ -32,7 +32,9 @@ class Counts:
         fit, units, null = asked.fit, asked.units, asked.null
         if isinstance(null, NullFit) and null.problem.risk.quadratic and _alone(null.problem):
             # The fit is at distance N0 / stiffness along u from the null fit, with the same Hessian.
-            summed = (null.f - null.x2 * (null.N0 / null.stiffness)) / null.stiffness
+            summed = null.x2 * (-null.N0 / null.stiffness)
+            summed += null.f
+            summed *= 1.0 / null.stiffness
             return cls(summed, None if asked.clusters else _rescaled(asked, summed))
         effect = -asked.sign * Influence(fit).on(asked.a).removal
         summed = effect[units.members] if units.single else units.sums(effect)
@@ -49,6 +51,8 @@ def _rescaled(asked: Question, effects: FloatArray) -> FloatArray | None:
         if leverages is None:
             return None
         left = 1.0 - leverages
+        if np.min(left) > ALONE:
+            return effects / left
         return np.where(left > ALONE, effects / np.where(left > ALONE, left, 1.0), 0.0)
     try:
         steps = collect(asked.fit, asked.units, "newton").delta @ asked.a
