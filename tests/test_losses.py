@@ -193,7 +193,8 @@ BAD_TARGETS = [
     ),
     *((case, [1.0, -np.inf], InvalidArgument, "y must be finite, but it holds -inf") for case in LOSSES),
     *((case, [1.0, 2j], InvalidType, rf"{NUMBERS} complex128 \(complex\)") for case in LOSSES),
-    *((case, [1.0, None], InvalidType, rf"{NUMBERS} object \(object\)") for case in LOSSES),
+    *((case, [1.0, {}], InvalidType, rf"{NUMBERS} object \(object\)") for case in LOSSES),
+    *((case, [1.0, None], InvalidArgument, "y must be finite, but it holds nan at row 1") for case in LOSSES),
     (
         LOSSES[1],
         [0, -1],
