@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from influstat.algebra.coordinates import Coordinates, coordinates
 from influstat.curvature.dense import DenseCurvature
@@ -102,7 +102,7 @@ class LimitRisk:
     def value(self, u: FloatArray) -> float:
         """Return the limit of R."""
         theta = self._chart.theta + self._chart.lift(u)
-        losses = self.weights @ logsumexp(self._base + self._moves @ u, axis=1)
+        losses = self.weights @ np.logaddexp.reduce(self._base + self._moves @ u, axis=1)
         return float(losses + 0.5 * theta @ self._penalty_gradient(u)) / self.total_weight
 
     def gradient(self, u: FloatArray) -> FloatArray:

@@ -8,7 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from influstat.errors import InvalidArgument
 from influstat.input.validation import FloatArray
@@ -88,7 +87,7 @@ def tells_apart(loss: Any, y: FloatArray) -> bool:
 def softmax_losses(X: FloatArray, coefficients: FloatArray) -> FloatArray:
     """Return log sum_l e^(eta_il) - eta_ik for rows (k, q) and coefficients (k, K, q): shape (k, K)."""
     eta = np.einsum("ij,ikj->ik", X, coefficients)
-    return np.asarray(logsumexp(eta, axis=1, keepdims=True) - eta)
+    return np.asarray(np.logaddexp.reduce(eta, axis=1, keepdims=True) - eta)
 
 
 def class_contrasts(X: FloatArray, y: NDArray[np.intp], count: int) -> FloatArray:

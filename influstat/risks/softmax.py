@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from influstat.curvature.softmax import SoftmaxCurvature
 from influstat.errors import InvalidArgument, InvalidType, NoMinimiser
@@ -183,7 +183,7 @@ class SoftmaxRisk(SizedRepr):
 
     def _losses(self, theta: FloatArray) -> FloatArray:
         eta = self._predictors(theta)
-        return np.asarray(logsumexp(eta, axis=1) - eta[np.arange(len(eta)), self.y])
+        return np.asarray(np.logaddexp.reduce(eta, axis=1) - eta[np.arange(len(eta)), self.y])
 
     def _penalty_value(self, theta: FloatArray) -> float:
         return float(0.5 * np.sum(self._strengths * self._by_class(theta) ** 2))
