@@ -134,28 +134,28 @@ class Rough:
             total += block.T @ rest.astype(np.float32)
         return np.asarray(total.astype(np.float64))
 
-    def gradients(self, theta: FloatArray) -> tuple[FloatArray, Single]:
-        """Return grad F_k at columns of theta (p, K) in float64, and w_j (l2(eta_j) - l2_j), shape (n, K)."""
+    def gradients(self, theta: FloatArray) -> FloatArray:
+        """Return grad F_k at columns of theta (p, K) in float64; hold w_j (l2(eta_j) - l2_j) for `bent`."""
         risk, second = self._expansion.risk, self._expansion.second
-        bends = np.empty((risk.shape[0], theta.shape[1]), dtype=np.float32)
+        self._bends: Single = np.empty((risk.shape[0], theta.shape[1]), dtype=np.float32)
 
         def look(rows: slice, eta: FloatArray) -> None:
-            bend = bends[rows]
+            bend = self._bends[rows]
             bend[:] = risk.loss.second(risk.y[rows, None].astype(np.float32), eta.astype(np.float32))
             bend *= risk.weights[rows, None].astype(np.float32)
             bend -= second[rows, None].astype(np.float32)
             bend[self._remainder.gone(rows)] = 0.0
 
-        return self._remainder.summed(theta, look), bends
+        return np.asarray(self._remainder.summed(theta, look))
 
-    def bent(self, bends: Single, step: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return K E for columns E (p, m), of that shape, and max_j |x_j'E|, shape (m,)."""
+    def bent(self, chosen: Indices, step: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return K E for columns E (p, m) of those `chosen`, of that shape, and max_j |x_j'E|, shape (m,)."""
         columns = step.astype(np.float32)
         total, far = np.zeros_like(columns), np.zeros(columns.shape[1], dtype=np.float32)
         for rows, block in self._tiles():
             moved = block @ columns
             np.maximum(far, np.max(moved, axis=0), out=far)
             np.maximum(far, -np.min(moved, axis=0), out=far)
-            moved *= bends[rows]
+            moved *= self._bends[rows].take(chosen, axis=1)
             total += block.T @ moved
         return total.astype(np.float64), far.astype(np.float64)

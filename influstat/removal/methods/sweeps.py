@@ -18,7 +18,7 @@ from influstat.minimise.descent import TOLERANCE as STATIONARY
 from influstat.removal.class_expansion import AnyExpansion
 from influstat.removal.engine.third_order import ThirdOrder
 from influstat.removal.inverse import Downdated
-from influstat.removal.remaining import Remaining, Rough, Single
+from influstat.removal.remaining import Remaining, Rough
 
 FINE = 4e-15  # relative gradient at which a removal is done at once
 TOO_SLOW = 0.8  # contraction above which a removal leaves for a Newton iteration of its own, or below
@@ -81,9 +81,9 @@ class Chord:
     def _sweep(self, active: Indices, trial: FloatArray) -> tuple[Indices, FloatArray]:
         """Measure the trial points, keep the better ones, and return those that go on, moved."""
         part = self._part(active)
-        rough, bends = part.rough(), None
+        rough = part.rough()
         if rough is not None:
-            gradients, bends = rough.gradients(trial)
+            gradients = rough.gradients(trial)
         elif self._third is not None and not np.isfinite(self._path[active]).all():
             gradients, self._path[active] = self._third.gradients(part.groups, trial)
         else:
@@ -103,8 +103,8 @@ class Chord:
         if not active.size:
             return active, trial[:, :0]
         step = -self._inverse.solve(gradients[:, on], active)
-        if rough is not None and bends is not None:
-            return self._refined(rough, bends if on.all() else bends[:, on], active, trial[:, on], step)
+        if rough is not None:
+            return self._refined(rough, np.flatnonzero(on), active, trial[:, on], step)
         if self._third is not None:
             return self._curved(self._third, gradients[:, on], active, trial[:, on], step)
         return active, trial[:, on] + step
@@ -113,7 +113,7 @@ class Chord:
         return self._expansion.remainder(self._groups.take(active))
 
     def _refined(
-        self, rough: Rough, bends: Single, active: Indices, trial: FloatArray, step: FloatArray
+        self, rough: Rough, chosen: Indices, active: Indices, trial: FloatArray, step: FloatArray
     ) -> tuple[Indices, FloatArray]:
         """Take Newton steps from trial points whose gradients are known; return those that go on, moved."""
         # Steps of the chord method, `step` the first, in float32 (`Rough`, fact 2); those whose gradient,
@@ -123,7 +123,7 @@ class Chord:
         before, far = self._measure[active], np.zeros(len(active))
         done, last = np.zeros(len(active), dtype=np.bool_), before.copy()
         for _ in range(SWEEPS):
-            gradient, moved = rough.bent(bends if len(left) == len(active) else bends[:, left], step)
+            gradient, moved = rough.bent(chosen[left], step)
             far[left] += moved
             measure = (np.abs(gradient) / scales[:, left]).max(axis=0)
             measure += rough.c * far[left] * np.exp(2.0 * rough.c * far[left]) * before[left]
