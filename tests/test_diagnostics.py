@@ -277,3 +277,11 @@ def test_nearly_collinear_columns_keep_their_digits():
     q, _ = np.linalg.qr(X.to_numpy())
     h = ist.Ridge(lam=0.0, protocol="fixed").fit(X, y).diagnostics("hat_diag")["hat_diag"]
     assert_allclose(h, (q**2).sum(axis=1), rtol=TWO_FITS)
+
+
+def test_means_that_hardly_move_overflow_nothing():
+    X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, -1e3]])
+    risk = ist.LinearRisk(ist.SignedLogisticLoss(), X, np.array([1.0, -1.0, 1.0, -1.0]), penalty=ist.L2(1.0))
+    with np.errstate(over="raise"):
+        frame = ist.Fit(risk, [0.3, 0.7], tolerance=np.inf).diagnostics(["cooks_d"], dispersion="X2")
+    assert np.isfinite(frame["cooks_d"]).all()

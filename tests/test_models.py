@@ -177,7 +177,7 @@ TARGETS = {
 BAD_DATA = {  # of every model alike
     "nan": ({"X": np.where(X > 2, np.nan, X)}, "X must be finite"),
     "inf": ({"X": np.where(X > 2, np.inf, X)}, "X must be finite"),
-    "objects": ({"X": X.astype(object)}, "X must hold real numbers"),
+    "objects": ({"X": np.full(X.shape, {})}, "X must hold real numbers"),
     "complex": ({"X": X + 0j}, "X must hold real numbers"),
     "3-d": ({"X": X[:, :, None]}, "X must be two-dimensional"),
     "1-d": ({"X": X[:, 0]}, "X must be two-dimensional"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from influstat.input.groups import Groups
 from influstat.input.labels import index_of
@@ -162,4 +163,4 @@ def held_out_of_classes(rows: ClassPredictors, part: Removal) -> FloatArray:
 def losses_of_classes(rows: ClassPredictors, eta: FloatArray) -> FloatArray:
     """Return log sum_b e^(eta_b - eta_y) of every row, shape (n,)."""
     own = np.take_along_axis(eta, rows.y[:, None], axis=1)
-    return np.asarray(np.logaddexp.reduce(eta - own, axis=1))
+    return np.asarray(logsumexp(eta - own, axis=1))

@@ -27,6 +27,7 @@ from influstat.statistics.residuals import direction, mean_slope, unit_deviance
 
 PERFECT = 1e-24  # residual sum of squares relative to the fitted one below which there is only rounding
 PEARSON, DEVIANCE = "X2", "dev"  # how it is estimated, by statsmodels' names
+FLAT = 1e-150  # of a mean per unit of eta: less squares to no float64
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -129,9 +130,10 @@ def totals_of(leverage: Leverage, counts: FloatArray, parts: FloatArray) -> Tota
     """Return the sums over the rows of `leverage`, whose parts of Q are given, shape (n,)."""
     risk = leverage.risk
     eta = leverage.linear_predictor
-    slope = leverage.mean_slope
-    y = np.divide(risk.y, slope, out=np.zeros_like(slope), where=slope != 0)  # in units of eta
-    size = np.abs(leverage.second) * (eta**2 + y**2)
+    slope, root = leverage.mean_slope, np.sqrt(np.abs(leverage.second))
+    # y in units of eta; of a mean that hardly moves squares would overflow, and their part of Q is as large.
+    y = np.divide(root * risk.y, slope, out=np.zeros_like(slope), where=np.abs(slope) > FLAT)
+    size = (root * eta) ** 2 + y**2
     return Totals(float(counts.sum()), float(parts.sum()), float(risk.weights @ size))
 
 
