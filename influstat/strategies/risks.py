@@ -226,7 +226,8 @@ def groups(draw: Callable[..., Any], n: int, *, largest: int | None = None) -> l
     --------
     >>> from hypothesis import find
     >>> from influstat import strategies
-    >>> [group.tolist() for group in find(strategies.groups(5), lambda groups: len(groups) == 2)]
+    >>> two = find(strategies.groups(5), lambda groups: len(groups) == 2)
+    >>> sorted(group.tolist() for group in two)
     [[0], [1]]
     """
     n = whole_number("n", n, at_least=2, at_most=MOST)
