@@ -43,6 +43,12 @@ BAD_INPUT = {
     "text column": ({"X": named(b=list("wxyz"))}, InvalidType, "X must hold real numbers, .* in column 'b'"),
     "objects": ({"X": spoilt("", object)}, InvalidType, r"X must hold real numbers, .* object \(object\)"),
     "complex X": ({"X": X + 0j}, InvalidType, r"X must hold real numbers, .* complex128 \(complex\)"),
+    "dict": ({"X": {"a": [1.0, 2.0]}}, InvalidType, "X must hold real numbers, but it is a dict"),
+    "dicts": (
+        {"X": [{"a": 1.0}] * len(X)},
+        InvalidType,
+        "X must hold real numbers, but it holds dicts.* pandas.DataFrame",
+    ),
     "text": ({"X": X.astype(str)}, InvalidType, r"X must hold real numbers, .* \(text\)"),
     "one-dimensional": ({"X": X[:, 0]}, InvalidArgument, r"X must be two-dimensional .* has shape \(4,\)"),
     "three-dimensional": ({"X": X[:, :, None]}, InvalidArgument, r"X must be two-dimensional .* \(4, 2, 1\)"),

@@ -207,6 +207,16 @@ def test_a_bracket_that_time_has_left_open_says_so(coefficient):
 # -- predictions and losses ----------------------------------------------------------------------------------
 
 
+def test_one_row_of_several_classes_is_sent_to_its_probabilities():
+    x = np.array([[1.0, 0.2], [1.0, 1.1], [1.0, 0.7], [1.0, 1.9], [1.0, 1.4], [1.0, 2.3]])
+    fit = ist.Fit.minimise(ist.SoftmaxRisk(x, [0, 1, 2, 1, 2, 0], penalty=ist.L2(0.5)))
+    with pytest.raises(
+        Unsupported, match=r"one linear predictor per row .*breakdown\(which='0: 0', at=0\.5\)"
+    ):
+        fit.breakdown_of_prediction(x[:1])
+    assert ist.predicted_mean(fit, x[:1]).breakdown(which="0: 0", at=0.5, budget_seconds=0.0).at == 0.5
+
+
 def test_a_prediction_is_a_threshold():
     fit = fit_of("statecrime")
     row = fit.risk.design.rows([8])

@@ -1,9 +1,11 @@
 """Laws of breakdowns on random problems: never beaten by a subset, never changed by what may not matter."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -281,6 +283,21 @@ def test_reach_holds_what_is_attained_and_grows(seed, protocol):
         assert reach.proven[0] <= reach.attained[0] <= fit.theta[-1] <= reach.attained[1] <= reach.proven[1]
     assert two.attained[0] <= one.attained[0] + 1e-12 * abs(one.attained[0])
     assert two.attained[1] >= one.attained[1] - 1e-12 * abs(one.attained[1])
+
+
+def test_a_reach_goes_on_where_the_largest_effects_together_have_no_refit():
+    # Counts with means on a line through 0 at the edge: without row 0, alone or with most others, no minimum.
+    x, y = sm.add_constant(np.arange(8.0)), np.array([1.0, 0, 1, 3, 2, 5, 6, 9])
+    family = sm.families.Poisson(sm.families.links.Identity())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a link that does not keep means positive
+        fit = ist.from_statsmodels(sm.GLM(y, x, family=family).fit(tol=1e-13, maxiter=500))
+        both = [sm.GLM(np.delete(y, rows), np.delete(x, rows, axis=0), family=family).fit(tol=1e-13).params[1]
+                for rows in ([4], [2, 4])]  # fmt: skip
+    one, two = fit.reach("x1", k=1), fit.reach("x1", k=2)
+    assert one.attained[1] == pytest.approx(both[0], rel=1e-7)  # the refits of statsmodels, by its steps
+    assert two.attained[1] >= both[1] * (1.0 - 1e-7) > one.attained[1]
+    assert two.attained[0] < one.attained[0]
 
 
 def test_units_may_be_given_as_groups_of_single_rows():

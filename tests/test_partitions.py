@@ -289,6 +289,9 @@ def test_a_fit_says_what_it_is():
     assert "60 rows in 9 partitions, 3 coefficients" in text
     assert repr(ist.partitions(X, Y, runner="serial")) == "Partitions(ArraySource of 3 columns, Serial of 1)"
     assert "loss: 0, 1, 2, 3; 9 partitions" in repr(logistic().influence().on_loss(XT, LT))
+    for question in (logistic().influence(), logistic().leave_one_out(method="newton")):
+        assert f"{logistic()!r}" in repr(question)
+        assert "ask " in repr(question)
 
 
 def test_columns_far_from_0_are_announced():

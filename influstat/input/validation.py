@@ -162,6 +162,10 @@ def real_dtype(argument: str, array: NDArray[Any], given: Any = None) -> NDArray
     if array.dtype.names:
         was = f"is a record, or a list of such, with the fields {', '.join(array.dtype.names[:6])}"
         raise InvalidType(argument, "hold real numbers", was, "Pass one array of rows with these fields.")
+    if kind == "O" and array.size and isinstance(array.flat[0], dict):
+        was = "is a dict" if array.ndim == 0 else "holds dicts"
+        remedy = "Make a table or an array of it first, e.g. with pandas.DataFrame."
+        raise InvalidType(argument, "hold real numbers", was, remedy)
     if kind not in "fiub":
         what = {"c": "complex", "O": "object", "U": "text", "S": "text"}.get(kind, str(array.dtype))
         raise InvalidType(

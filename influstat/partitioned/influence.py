@@ -48,6 +48,10 @@ class PartitionedInfluence:
         require_parts("solver", solver, Solver, need="be a solver", example="ist.Cholesky()")
         self._fit, self._solver = fit, solver
 
+    def __repr__(self) -> str:
+        asked = "ask on_theta(), on_loss(X, y), on_prediction(X), ..."
+        return f"Influence functions of {self._fit!r} by {self._solver!r}; {asked}"
+
     @cached_property
     def _inverse(self) -> Inverse:
         return self._solver.prepare(self._fit.hessian)

@@ -95,7 +95,8 @@ def _number(found: Any) -> float:
 def scorer_of(fit: Minimum, scoring: Any) -> Scorer:
     """Return the scorer that a caller named, or whose function this is; or raise."""
     if class_predictors_of(fit.risk) is not None:
-        need, remedy = "be left out for several classes", "Use row_losses: -log of their probabilities."
+        need = "be left out for several classes"
+        remedy = "Leave it out: row_losses of the answer are -log of the probabilities of the rows held out."
         raise Unsupported("scoring", need, f"is {short(scoring)}", remedy)
     risk = require_linear(fit.risk, "scores")
     mean = mean_of(risk.loss)

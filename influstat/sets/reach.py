@@ -16,6 +16,7 @@ from influstat.errors import InflustatError
 from influstat.input.largest import largest_first
 from influstat.input.lazy_types import DataFrame, Index
 from influstat.input.printing import Tabled
+from influstat.input.validation import FloatArray
 from influstat.removal.leave_out import collect
 from influstat.sets.budget import INTERRUPTED, Budget
 from influstat.sets.drawn import Drawn
@@ -159,10 +160,9 @@ def reach(asked: Question, k: int, *, budget: Budget) -> Reach:
     )
 
 
-def _one_by_one(asked: Question, sides: list[_Side]) -> None:
-    """Fill in the two extremes of the refits without each unit, and the same with what is certified."""
-    places = asked.free
-    units = asked.units.take(places)
+def _without_each(asked: Question) -> tuple[FloatArray, FloatArray]:
+    """Return the refits without each unit that may leave, nan where there is none, and proven errors."""
+    units = asked.units.take(asked.free)
     removal = collect(asked.fit, units, "exact", whole=True)
     values = removal.solution @ asked.a + asked.shift
     lost = np.zeros(len(values), dtype=np.bool_)  # not determined without the unit: no value to reach
@@ -175,14 +175,19 @@ def _one_by_one(asked: Question, sides: list[_Side]) -> None:
     error = np.full(len(values), np.inf)
     if not asked.unproven and (known | lost).all():  # a refit that failed may have any value
         error = np.nan_to_num(removal.certificate.error(asked.a[None])[:, 0], nan=np.inf)
+    return np.where(known, values, np.nan), error
+
+
+def _one_by_one(asked: Question, sides: list[_Side]) -> None:
+    """Fill in the two extremes of the refits without each unit, and the same with what is certified."""
+    values, error = _without_each(asked)
     for side in sides:
-        sign = side.sign
-        best = int(np.argmax(np.where(known, sign * values, -np.inf)))
-        found = Refit(places[[best]], float(values[best]), float(error[best]), True)
-        limit = float(np.max(np.where(known, sign * values + error, -np.inf), initial=sign * asked.value))
-        if known.any() and sign * (found.value - asked.value) > 0.0:
-            side.best = found
-        side.proven = sign * limit
+        moved = np.nan_to_num(side.sign * values, nan=-np.inf)
+        best = int(np.argmax(moved))
+        if moved[best] > side.sign * asked.value:
+            side.best = Refit(asked.free[[best]], float(values[best]), float(error[best]), True)
+        certified = np.where(np.isnan(values), -np.inf, side.sign * values + error)
+        side.proven = side.sign * float(np.max(certified, initial=side.sign * asked.value))
 
 
 class _Side:
@@ -199,7 +204,7 @@ class _Side:
     def look(self, budget: Budget) -> None:
         """Look for better and better sets, then for a limit that is proven."""
         searching = budget.part(0.5)
-        self.best = self._first(searching)
+        self.best = self._first(searching) or self._from_single_refits(searching)
         for _ in range(ROUNDS):
             if self.best is None or searching.out:
                 break
@@ -220,6 +225,17 @@ class _Side:
             return None
         found = Search(asked, None, budget).refit(units)
         return found if self.sign * (found.value - self.asked.value) > 0.0 else None
+
+    def _from_single_refits(self, budget: Budget) -> Refit | None:
+        """Return the best refit without the 1 or k units that move it furthest one by one, or None."""
+        # For where the k largest first-order effects together have no refit, or one on the other side.
+        gains = self.sign * (_without_each(self.asked)[0] - self.asked.value)
+        furthest = largest_first(gains, self.k)
+        furthest = self.asked.free[furthest[gains[furthest] > 0.0]]
+        search = Search(self.asked.moved(self.asked.value + self.sign), None, budget)
+        found = [search.refit(furthest[:size]) for size in (1, self.k) if furthest.size]
+        ahead = [one for one in found if self.sign * (one.value - self.asked.value) > 0.0]
+        return max(ahead, key=lambda one: self.sign * one.value, default=None)
 
     def _better(self, best: Refit, budget: Budget) -> Refit | None:
         """Return a set of at most k units that moves the quantity further, None where none is found."""

@@ -25,6 +25,7 @@ from influstat.errors import InvalidArgument, Unsupported
 from influstat.input.labels import label_text
 from influstat.input.validation import FloatArray, real_number, vector
 from influstat.minimise.minimum import Minimum
+from influstat.risks.class_predictors import class_predictors_of
 from influstat.risks.linear import as_linear
 from influstat.sets.breakdown import breakdown
 from influstat.sets.budget import INTERRUPTED, Budget
@@ -42,6 +43,12 @@ NOT_DERIVED = "it is no monotone function of one combination of the coefficients
 def prediction_question(fit: Minimum, X: Any, at: Any, offset: Any, groups: Any) -> Question:
     """Return the question on which side of `at` the linear predictor of the one row X is."""
     gradients, labels = fit.prediction_gradients(X, offset=offset)
+    if class_predictors_of(fit.risk) is not None:
+        raise Unsupported(
+            "fit", "have one linear predictor per row for the prediction of a new row",
+            f"has a {type(fit.risk).__name__}, one per class",
+            f"Ask ist.predicted_mean(fit, X).breakdown(which={label_text(labels[0])}, at=0.5), say.",
+        )  # fmt: skip
     if gradients.shape[1] != 1:
         raise InvalidArgument("X", "be one row", f"has {gradients.shape[1]}", "Ask about one row at a time.")
     known = fit.offset_of(X, offset)

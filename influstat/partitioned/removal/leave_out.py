@@ -54,6 +54,10 @@ class PartitionedRemoval:
         self._fit, self.method = fit, str(choice("method", method, METHODS))
         self._sums: dict[bool, tuple[ExpandedSums | None, Plan]] = {}
 
+    def __repr__(self) -> str:
+        asked = "ask delta(), loss_change(X, y) or prediction_change(X)"
+        return f"Each row left out of {self._fit!r} ({self.method}); {asked}"
+
     # -- what is asked -------------------------------------------------------------------------------
 
     def delta(self, *, bounds: bool = False) -> Answer:
