@@ -95,9 +95,10 @@ class Coordinates:
 def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
     """Return coordinates in which the rows, each times the root of its weight, are orthonormal."""
     # `blocks` returns an iterator of row blocks (k, p) with the roots of their weights (k,), and is called
-    # three or four times; `root` (p, q) is one of the penalty's Hessian: q more rows; `constant` a column that
-    # is the same in every row, or -1. r is the number of singular values, columns scaled, above max(n, p)
-    # epsilon of the largest and above what the rounding of X itself makes: of entries far from 0 that is more.
+    # three times or four; `root` (p, q) is one of the penalty's Hessian: q more rows; `constant` a column
+    # that is the same in every row, or -1. r is the number of singular values, columns scaled, above
+    # max(n, p) epsilon of the largest and above what the rounding of X itself makes: of entries far from 0
+    # that is more.
     p = root.shape[0]
     center = np.zeros(p) if constant < 0 else _center(blocks(), constant, p)
 
@@ -170,7 +171,7 @@ def _felt(
     blocks: Iterable[tuple[FloatArray, FloatArray]], center: FloatArray, constant: int, along: FloatArray,
     least: float,
 ) -> FloatArray:  # fmt: skip
-    """Return the squared lengths along directions (p, m) of what is more than each row's own rounding, (m,)."""
+    """Return the squared lengths along directions (p, m) of what is above each row's rounding, shape (m,)."""
     felt = np.zeros(along.shape[1])
     for x, weight in blocks:
         rows = _centred(x, center, constant)
