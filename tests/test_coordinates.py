@@ -208,3 +208,12 @@ def test_a_heavy_row_makes_no_rounding_of_what_the_others_feel(heavy, far):
     X[:, 2] = 1.8 * X[:, 1]
     X[3:6, 2] *= [1.0 + EPSILON, 1.0, 1.0 - EPSILON]  # rounding, wherever it comes from
     assert found_for(X, weights, constant=0).transform.shape == (3, 2)
+
+
+def test_what_light_rows_feel_is_lost_in_the_rounding_of_heavy_ones():
+    rng = np.random.default_rng(3)
+    z, u = rng.normal(size=(2, 12))
+    X, weights = np.column_stack([np.ones(12), 1e3 + z, 1.8 * (1e3 + z)]), np.ones(12)
+    weights[:5] = 1e12
+    X[5:, 2] += 1e-8 * u[5:]
+    assert found_for(X, weights, constant=0).transform.shape == (3, 2)
