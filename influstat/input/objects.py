@@ -74,7 +74,8 @@ def _nearest(argument: str, value: Any) -> float:
         if value == value.to_integral_value():  # a database gives its integers as such
             _require_kept(argument, value.copy_abs())
     elif not isinstance(value, (float, np.floating, np.bool_)) and value % 1 == 0:
-        _require_kept(argument, abs(int(value)))
+        whole: Any = value
+        _require_kept(argument, abs(int(whole)))
     try:
         return float(value)
     except OverflowError:  # a Fraction beyond float64
