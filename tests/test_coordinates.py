@@ -193,3 +193,27 @@ def test_a_penalty_is_no_rounding_of_columns_far_from_0(strength):
     found = coordinates(lambda: [(X, np.ones(30))], root, 0)
     assert found.transform.shape == (4, 3 if strength == 0.0 else 4)
     assert found.determined.tolist() == [True, strength > 0, strength > 0, True]
+
+
+@pytest.mark.parametrize("far", [0.0, 1e3])
+@pytest.mark.parametrize("heavy", [1e12, 1e20])
+def test_a_heavy_row_makes_no_rounding_of_what_the_others_feel(heavy, far):
+    # Its length is that of the whole columns, but the constant follows it: only what is left of the others
+    # tells the columns apart, a thousand times their rounding and more.
+    rng = np.random.default_rng(7)
+    z, u = rng.normal(size=(2, 12))
+    X, weights = np.column_stack([np.ones(12), far + z, far + z + 1e-8 * u]), np.ones(12)
+    weights[0] = heavy
+    assert found_for(X, weights, constant=0).full
+    X[:, 2] = 1.8 * X[:, 1]
+    X[3:6, 2] *= [1.0 + EPSILON, 1.0, 1.0 - EPSILON]  # rounding, wherever it comes from
+    assert found_for(X, weights, constant=0).transform.shape == (3, 2)
+
+
+def test_what_light_rows_feel_is_lost_in_the_rounding_of_heavy_ones():
+    rng = np.random.default_rng(3)
+    z, u = rng.normal(size=(2, 12))
+    X, weights = np.column_stack([np.ones(12), 1e3 + z, 1.8 * (1e3 + z)]), np.ones(12)
+    weights[:5] = 1e12
+    X[5:, 2] += 1e-8 * u[5:]
+    assert found_for(X, weights, constant=0).transform.shape == (3, 2)

@@ -10,6 +10,7 @@ from influstat.errors import NoMinimiser, NotConverged, NotStationary
 from influstat.losses.glm import GLMLoss
 from influstat.losses.glm_families import Binomial, Gamma, Poisson
 from influstat.losses.glm_links import LogLink, PowerLink
+from influstat.minimise.domain import outside
 from tests.tolerance import SEARCHED
 
 FAMILIES, LINKS = sm.families, sm.families.links
@@ -101,3 +102,13 @@ def test_a_search_says_what_is_wrong_with_its_start_and_its_end():
     one = ist.LinearRisk(GLMLoss(Binomial(), LogLink()), X, [0.0, 0.0, 1.0, 1.0, 1.0])
     with pytest.raises(NoMinimiser, match=r"Binomial family \(0 and 1\)"):
         ist.Fit.minimise(one, start=[-2.0, 0.1])
+
+
+@pytest.mark.parametrize("family", [Poisson(), Gamma()], ids=repr)
+@pytest.mark.parametrize("eta", [-900.0, -700.0, 900.0])
+def test_predictors_too_far_out_for_float64_are_at_no_edge_of_the_means(family, eta):
+    rng, X, mean = drawn(0)
+    risk = ist.LinearRisk(GLMLoss(family, LogLink()), X, 1.0 + rng.poisson(mean))
+    assert outside(risk, np.array([eta, 0.0])) == ""
+    found = ist.Fit.minimise(risk, start=np.array([eta, 0.0]))  # a step from there may be longer still
+    np.testing.assert_allclose(found.theta, ist.Fit.minimise(risk).theta, rtol=SEARCHED)

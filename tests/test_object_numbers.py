@@ -71,6 +71,7 @@ NUMBERS = {
     "int": (int, int),
     "bool": (lambda value: bool(value > 2), lambda value: bool(value > 2)),
     "NumPy's": (np.float32, np.float32),
+    "NumPy's integers": (np.int64, np.int64),
     "float": (float, float),
 }
 ARGUMENTS = {
@@ -110,6 +111,8 @@ WRONG = {
     "Decimal's inf": (Decimal("-inf"), InvalidArgument, "be finite, but it holds -inf at row 2"),
     "a large int": (2**53 + 1, InvalidArgument, "keeps exactly .*9007199254740993"),
     "a large Decimal": (Decimal(2**53 + 1), InvalidArgument, "keeps exactly .*9007199254740993"),
+    "a Decimal beyond its own digits": (Decimal("-1E+30"), InvalidArgument, r"keeps exactly .*1E\+30"),
+    "an integer of NumPy": (np.int64(-(2**63)), InvalidArgument, "keeps exactly .*9223372036854775808"),
     "an int beyond float64": (10**400, InvalidArgument, "keeps exactly"),
     "a Fraction beyond float64": (
         Fraction(10**400, 3),
@@ -125,6 +128,11 @@ def test_other_objects_are_refused_with_the_first_of_them(name, argument):
     value, error, sentence = WRONG[name]
     with pytest.raises(error, match=f"{argument.partition(' ')[0]} must .*{sentence}"):
         ARGUMENTS[argument](objects([1.0, 2, value, 4, 2]))
+
+
+def test_a_decimal_may_have_more_digits_than_arithmetic_with_it_keeps():
+    long = Decimal("12345678901234567890123456789012345.5")
+    np.testing.assert_array_equal(numeric_array("y", objects([long, Decimal(1)])), [float(long), 1.0])
 
 
 def test_columns_of_one_name_keep_their_places():

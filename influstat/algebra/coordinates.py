@@ -95,9 +95,10 @@ class Coordinates:
 def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
     """Return coordinates in which the rows, each times the root of its weight, are orthonormal."""
     # `blocks` returns an iterator of row blocks (k, p) with the roots of their weights (k,), and is called
-    # three times; `root` (p, q) is one of the penalty's Hessian: q more rows; `constant` a column that is the
-    # same in every row, or -1. r is the number of singular values, columns scaled, above max(n, p) epsilon
-    # of the largest and above what the rounding of X itself makes: of entries far from 0 that is more.
+    # three times or four; `root` (p, q) is one of the penalty's Hessian: q more rows; `constant` a column
+    # that is the same in every row, or -1. r is the number of singular values, columns scaled, above
+    # max(n, p) epsilon of the largest and above what the rounding of X itself makes: of entries far from 0
+    # that is more.
     p = root.shape[0]
     center = np.zeros(p) if constant < 0 else _center(blocks(), constant, p)
 
@@ -121,6 +122,10 @@ def coordinates(blocks: Blocks, root: FloatArray, constant: int) -> Coordinates:
     exact = np.linalg.norm(vectors @ (scale[:, None] * _centred(root.T, center, constant).T), axis=1)
     blurred = NOISE * np.linalg.norm(vectors * (lengths * scale), axis=1)
     kept = (values > least) & ((values > blurred) | (exact > least))
+    doubtful = np.flatnonzero((values > least) & ~kept)
+    if len(doubtful):  # the lengths may be those of a few heavy rows, and the others feel what is more
+        along = scale[:, None] * vectors[doubtful].T
+        kept[doubtful] = _felt(blocks(), center, constant, along, least) > 0.5 * values[doubtful] ** 2
     transform = scale[:, None] * vectors[kept].T / values[kept]
     unit = np.where(scale > 0, scale, 1.0)  # a column of zeros is a direction of its own
     null = unit[:, None] * vectors[~kept].T
@@ -160,6 +165,20 @@ def _scale(moved: Iterable[FloatArray], whole: FloatArray) -> FloatArray:
     lengths = _lengths(moved)
     felt = lengths > NOISE * whole
     return np.where(felt, 1.0 / np.where(felt, lengths, 1.0), 0.0)
+
+
+def _felt(
+    blocks: Iterable[tuple[FloatArray, FloatArray]], center: FloatArray, constant: int, along: FloatArray,
+    least: float,
+) -> FloatArray:  # fmt: skip
+    """Return the squared lengths along directions (p, m) of what is above each row's rounding, shape (m,)."""
+    felt = np.zeros(along.shape[1])
+    for x, weight in blocks:
+        rows = _centred(x, center, constant)
+        noise = NOISE * np.sqrt(np.square(x) @ np.square(along)) + least * (np.abs(rows) @ np.abs(along))
+        moved = rows @ along
+        felt += np.square(np.where(np.abs(moved) > noise, moved, 0.0) * weight[:, None]).sum(axis=0)
+    return felt
 
 
 def _gathered(blocks: Iterable[FloatArray], rows: int) -> Iterator[FloatArray]:

@@ -46,15 +46,15 @@ def numbers_in(argument: str, entries: Any) -> NDArray[np.float64] | None:
 def check_exact_integers(argument: str, array: NDArray[Any]) -> None:
     """Raise for an integer that float64 does not keep: its neighbours would become the same number."""
     if array.size:
-        _require_kept(argument, max(int(array.max()), int(array.min()), key=abs))
+        _require_kept(argument, max(int(array.max()), -int(array.min())))
 
 
-def _require_kept(argument: str, whole: Any) -> None:
-    if abs(whole) > LARGEST_EXACT_INTEGER:
+def _require_kept(argument: str, size: int | Decimal) -> None:
+    if size > LARGEST_EXACT_INTEGER:
         raise InvalidArgument(
             argument,
             "hold integers that float64 keeps exactly (at most 2**53)",
-            f"holds one of size {abs(whole)}",
+            f"holds one of size {size}",
             "Rescale or centre it before the fit.",
         )
 
@@ -70,9 +70,12 @@ def _nearest(argument: str, value: Any) -> float:
         return math.nan
     if isinstance(value, Decimal) and not value.is_finite():
         return math.nan if value.is_nan() else float(value)  # a signalling nan is no number for float
-    # A database gives its integers as Decimals.
-    if not isinstance(value, (float, np.floating, np.bool_)) and value % 1 == 0:
-        _require_kept(argument, math.trunc(value))
+    if isinstance(value, Decimal):
+        if value == value.to_integral_value():  # a database gives its integers as such
+            _require_kept(argument, value.copy_abs())
+    elif not isinstance(value, (float, np.floating, np.bool_)) and value % 1 == 0:
+        whole: Any = value
+        _require_kept(argument, abs(int(whole)))
     try:
         return float(value)
     except OverflowError:  # a Fraction beyond float64

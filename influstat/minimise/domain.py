@@ -25,8 +25,10 @@ def outside(risk: Any, theta: FloatArray) -> str:
     with np.errstate(over="ignore", invalid="ignore"):
         value, mean, support = loss.value(y, eta), loss.mean(eta), loss.family.support
         known = np.isfinite(value + loss.first(y, eta))
-    at_edge = (mean <= support.lowest) | (mean >= support.highest)  # else eta is too far out for float64
-    wrong = (np.isnan(value) | (~known & at_edge)) & (linear.weights > 0) & np.isfinite(eta)
+        slope = loss.mean_derivative(eta)
+    at_edge = (mean <= support.lowest) | (mean >= support.highest)
+    moves = (np.isfinite(slope) & (slope != 0.0)) | (eta == 0.0)  # else eta is too far out for float64
+    wrong = (np.isnan(value) | (~known & at_edge)) & (linear.weights > 0) & np.isfinite(eta) & moves
     if not wrong.any():
         return ""
     row, means = int(np.argmax(wrong)), "0" if support.highest == np.inf else "0 and 1"
