@@ -217,3 +217,14 @@ def test_what_light_rows_feel_is_lost_in_the_rounding_of_heavy_ones():
     weights[:5] = 1e12
     X[5:, 2] += 1e-8 * u[5:]
     assert found_for(X, weights, constant=0).transform.shape == (3, 2)
+
+
+@pytest.mark.parametrize(("whole", "since"), [(True, 1.7e15), (False, 1.7e15), (False, 1.7e17)])
+def test_whole_numbers_far_from_0_are_not_rounded(whole, since):
+    # Begin and end in microseconds, a few apart: of a multiple so little would be rounding. Beyond 2^53
+    # whatever was rounded is whole.
+    rng = np.random.default_rng(8)
+    begin = since + rng.integers(0, 10**9, 40)
+    other = begin + rng.integers(0, 3, 40) if whole else 1.1 * begin
+    found = found_for(np.column_stack([np.ones(40), begin, other]), constant=0)
+    assert found.transform.shape == (3, 3 if whole else 2)

@@ -30,6 +30,7 @@ Blocks = Callable[[], Iterable[tuple[FloatArray, FloatArray]]]
 DENOMINATOR = 64  # largest of a fraction that is looked for: dummies and their sums have 1
 CLOSE = 1e-6  # of a null vector's entries to such a fraction: neighbours are 1 / 64^2 apart at least
 SPLIT = 2.0**27 + 1.0  # cuts a float64 into two halves of 26 bits (Dekker 1971)
+COUNTED = 2.0**51  # whole numbers below were not rounded: else half of them, at most, would be whole
 EXACT = 2.0**53  # integers up to here are float64
 
 
@@ -174,8 +175,9 @@ def _felt(
     """Return the squared lengths along directions (p, m) of what is above each row's rounding, shape (m,)."""
     felt = np.zeros(along.shape[1])
     for x, weight in blocks:
-        rows = _centred(x, center, constant)
-        noise = NOISE * np.sqrt(np.square(x) @ np.square(along)) + least * (np.abs(rows) @ np.abs(along))
+        rows, whole = _centred(x, center, constant), (x == np.round(x)) & (np.abs(x) < COUNTED)
+        noise = NOISE * np.sqrt(np.square(np.where(whole, 0.0, x)) @ np.square(along))
+        noise += least * (np.abs(rows) @ np.abs(along))
         moved = rows @ along
         felt += np.square(np.where(np.abs(moved) > noise, moved, 0.0) * weight[:, None]).sum(axis=0)
     return felt
