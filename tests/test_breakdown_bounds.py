@@ -30,6 +30,7 @@ from influstat.sets.question import coefficient_of, question
 from influstat.sets.search.without import Downdates
 from tests.breakdown_cases import problem
 from tests.budget import examples
+from tests.tolerance import CLOSED_FORM
 
 SEEDS = st.integers(0, 10**6)
 
@@ -275,3 +276,13 @@ def test_bounds_over_sets_of_some_units_prove_no_more_than_so_many(monkeypatch):
     quick.envelope.proof = quick.envelope.place
     monkeypatch.setattr(quick.envelope, "proves_again", lambda k, demand: True)
     assert quick._also_proven(0, 81) == quick.beyond[0]
+
+
+def test_what_was_enough_for_few_units_is_not_taken_for_many():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.ones(3000), rng.normal(size=(3000, 3))])
+    y = 0.5 * X[:, -1] + rng.standard_t(3.0, 3000)
+    null = null_of(ist.Fit.minimise(ist.LinearRisk(ist.SquaredError(), X, y)))
+    asked = Quick(null)
+    for k in (1, 1200, 3):
+        assert asked.farthest(k) == pytest.approx(Quick(null).farthest(k), rel=CLOSED_FORM)
