@@ -110,8 +110,9 @@ class TestNewRows:
 
     def test_questions_without_an_answer_say_so(self):
         _, fit = fitted(named("MNLogit"))
-        with pytest.raises(Unsupported, match="a model with one linear predictor, but it is for MNL"):
-            fit.predict(np.ones((1, 4)))
+        for ask in (fit.predict, fit.influence().on_prediction):
+            with pytest.raises(InvalidArgument, match="offset must be left out"):
+                ask(np.ones((1, 4)), offset=[1.0])
         with pytest.raises(InvalidArgument, match="hold the codes 0 to 2"):
             fit.loss(np.ones((1, 4)), [3.0])
         _, fit = fitted(named("OrderedModel logit"))
@@ -122,6 +123,33 @@ class TestNewRows:
         _, fit = fitted(named("ZeroInflatedPoisson"))
         with pytest.raises(Unsupported, match="one design matrix and one response"):
             fit.loss(np.ones((1, 4)), [1.0])
+        with pytest.raises(Unsupported, match="a model with one linear predictor, but it is for Zero"):
+            fit.predict(np.ones((1, 4)))
+
+    def test_classes_have_as_many_predictions_as_there_are(self):
+        results, fit = fitted(named("MNLogit"))
+        X = np.asarray(results.model.exog)[:4]
+        probabilities = np.asarray(results.predict(X))
+        assert_allclose(fit.predict(X, kind="mean"), probabilities.ravel(), rtol=CLOSED_FORM)
+        eta = fit.predict(X).reshape(probabilities.shape)
+        assert (eta[:, 0] == 0).all()  # of the first class, to which the others are compared
+        assert_allclose(eta, np.log(probabilities / probabilities[:, :1]), rtol=0, atol=CLOSED_FORM)
+        classes = probabilities.shape[1]
+
+        def probability(theta):
+            free = np.exp(X @ theta.reshape(classes - 1, -1).T)
+            whole = np.column_stack([np.ones(len(X)), free])
+            return (whole / whole.sum(axis=1, keepdims=True)).ravel()
+
+        by_callable = fit.influence().on(probability).values
+        by_gradient = fit.influence().on_prediction(X, kind="mean")
+        assert_allclose(by_gradient.values, by_callable, rtol=TWO_FITS, atol=CHANGES)
+        removal = fit.leave_one_out(rows=[2])
+        truth = probability(removal.theta[0]) - probability(fit.theta)
+        assert_allclose(removal.prediction_change(X, kind="mean")[0], truth, rtol=0, atol=CLOSED_FORM)
+        assert ist.predicted_mean(fit, X[:1]).to_frame()["value"].to_numpy() == pytest.approx(
+            probabilities[0]
+        )
 
 
 def test_unusable_weights_are_refused():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, runtime_checkable
 from typing import Protocol as Interface
-from typing import runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from influstat.algebra.coordinates import Coordinates
 from influstat.algebra.symmetric import Diagonal
 from influstat.curvature.dense import DenseCurvature
 from influstat.curvature.softmax import SoftmaxCurvature, class_coordinates
+from influstat.errors import InvalidArgument
 from influstat.input.design import Design
 from influstat.input.groups import Groups
 from influstat.input.validation import FloatArray
@@ -130,6 +133,36 @@ class ClassPredictors:
         found[:, every, every] = x[:, None]
         found[rows, :, own] -= x[:, None]
         return found[:, :, 1:].reshape(m, K, -1) if self.reference else found.reshape(m, K, -1)
+
+    def predictions(self, design: Design, theta: FloatArray, kind: str) -> FloatArray:
+        """Return eta or the probabilities of new rows, row by row: (m K,), or (m K, k) for theta (p, k)."""
+        eta = replace(self, design=design).predictors(theta.T)
+        found = eta if kind == "linear" else softmax(eta, axis=1)
+        return np.asarray(found.reshape(-1, *theta.shape[1:]))
+
+    def prediction_gradients(self, design: Design, theta: FloatArray, kind: str) -> FloatArray:
+        """Return the gradients of those, shape (p, m K)."""
+        K, x = self.classes, design.rows(slice(None))
+        slopes = np.broadcast_to(np.eye(K), (len(x), K, K))  # d prediction_k / d eta_l
+        if kind == "mean":
+            values = self.predictions(design, theta, kind).reshape(-1, K)
+            slopes = values[:, :, None] * (np.eye(K) - values[:, None, :])
+        gradients = np.einsum("mkl,mj->ljmk", slopes, x)
+        return self.coefficients(gradients.reshape(K, x.shape[1], -1))
+
+
+def no_offset(offset: Any) -> None:
+    """Raise where one is given."""
+    if offset is not None:
+        raise InvalidArgument(
+            "offset", "be left out", "was given", "A softmax risk has one linear predictor per class."
+        )
+
+
+def class_labels(design: Design, classes: Iterable[Any]) -> NDArray[Any]:
+    """Return the labels "row: class" of those predictions, shape (m K,)."""
+    names = list(classes)
+    return np.array([f"{row}: {name}" for row in design.row_labels for name in names], dtype=object)
 
 
 class ClassCurvature(DenseCurvature):

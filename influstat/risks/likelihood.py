@@ -21,7 +21,7 @@ from influstat.errors import Unsupported
 from influstat.input.design import Design
 from influstat.input.printing import SizedRepr
 from influstat.input.validation import FloatArray, choice, vector
-from influstat.risks.class_predictors import ClassCurvature, ClassPredictors
+from influstat.risks.class_predictors import ClassCurvature, ClassPredictors, class_labels, no_offset
 from influstat.risks.classes import ClassLosses
 from influstat.risks.flat import flat_coordinates
 from influstat.risks.protocol import Protocol
@@ -257,9 +257,13 @@ class LikelihoodRisk(SizedRepr):
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
-        """Return X beta (+ offset), or the mean that belongs to it, for new rows."""
+        """Return X beta (+ offset), or the mean that belongs to it, for new rows; of classes, row by row."""
         choice("kind", kind, ("linear", "mean"))
-        rows = self.design.like(X, argument="X").rows(slice(None))
+        design, classes = self.design.like(X, argument="X"), self.class_predictors()
+        if classes is not None:
+            no_offset(offset)
+            return classes.predictions(design, theta, kind)
+        rows = design.rows(slice(None))
         eta = self.likelihood.linear(theta, rows)
         if offset is not None:
             o = vector("offset", offset, len(rows))
@@ -270,7 +274,12 @@ class LikelihoodRisk(SizedRepr):
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
-        design = self.design.like(X, argument="X")
+        design, classes = self.design.like(X, argument="X"), self.class_losses()
+        rows = self.class_predictors()
+        if classes is not None and rows is not None:
+            no_offset(offset)
+            choice("kind", kind, ("linear", "mean"))
+            return rows.prediction_gradients(design, theta, kind), class_labels(design, classes.labels)
         eta = self.predictions(theta, X, offset=offset)
         gradients = self.likelihood.linear(np.eye(self.shape[1]), design.rows(slice(None))).T
         if choice("kind", kind, ("linear", "mean")) == "mean":

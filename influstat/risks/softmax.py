@@ -20,7 +20,7 @@ from influstat.input.printing import SizedRepr
 from influstat.input.settings import entries
 from influstat.input.validation import FloatArray, choice, coefficients
 from influstat.losses.squared import SquaredError
-from influstat.risks.class_predictors import ClassPredictors
+from influstat.risks.class_predictors import ClassPredictors, class_labels, no_offset
 from influstat.risks.classes import ClassLosses, class_codes, class_contrasts, softmax_losses
 from influstat.risks.linear import PREDICTIONS
 from influstat.risks.penalties import L2
@@ -250,8 +250,9 @@ class SoftmaxRisk(SizedRepr):
 
     def class_predictors(self) -> ClassPredictors | None:
         """Return the rows with one predictor per class; None from a derived class: its losses may differ."""
-        if type(self) is not SoftmaxRisk:
-            return None
+        return self._class_predictors() if type(self) is SoftmaxRisk else None
+
+    def _class_predictors(self) -> ClassPredictors:
         rows = self.design, self.y, self.weights, self.total_weight
         reference = False  # all classes have coefficients
         held = self._strengths, self._gauge, self.protocol
@@ -267,7 +268,7 @@ class SoftmaxRisk(SizedRepr):
 
     def test_rows(self, X: Any, y: Any, *, offset: Any = None) -> SoftmaxRisk:
         """Return held-out rows; W stays that of the training rows. There are no offsets."""
-        _no_offset(offset)
+        no_offset(offset)
         rows = self._rows.new(_ANY_NUMBER, X, y)
         part = self._like(rows, _classes_of(rows.y, len(self.classes)), self.penalty)
         part.protocol = self.test_protocol
@@ -277,35 +278,21 @@ class SoftmaxRisk(SizedRepr):
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
         """Return eta or the probabilities of new rows, shape (m K,), or (m K, k) for theta (p, k)."""
-        _no_offset(offset)
+        no_offset(offset)
         choice("kind", kind, PREDICTIONS)
         theta = coefficients("theta", theta, self.shape[1])
-        if theta.ndim == 2:
-            return np.column_stack([self.predictions(column, X, kind=kind) for column in theta.T])
-        eta = self.design.like(X, argument="X").dot(np.ascontiguousarray(self._by_class(theta).T))
-        return np.asarray((eta if kind == "linear" else softmax(eta, axis=1)).ravel())
+        return self._class_predictors().predictions(self.design.like(X, argument="X"), theta, kind)
 
     def prediction_gradients(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
         """Return the gradients of the m K predictions, shape (p, m K), and labels "row: class"."""
-        K = len(self.classes)
-        values = self.predictions(theta, X, kind=kind, offset=offset).reshape(-1, K)
+        no_offset(offset)
+        choice("kind", kind, PREDICTIONS)
         design = self.design.like(X, argument="X")
-        slopes = np.broadcast_to(np.eye(K), (len(values), K, K))  # d prediction_k / d eta_l
-        if kind == "mean":
-            slopes = values[:, :, None] * (np.eye(K) - values[:, None, :])
-        gradients = np.einsum("mkl,mj->ljmk", slopes, design.rows(slice(None)))
-        labels = np.array([f"{row}: {name}" for row in design.row_labels for name in self.classes], object)
-        return gradients.reshape(self.shape[1], -1), labels
+        gradients = self._class_predictors().prediction_gradients(design, theta, kind)
+        return gradients, class_labels(design, self.classes)
 
 
 def _classes_of(y: FloatArray, count: int) -> NDArray[np.intp]:
     return class_codes(y, count, "the classes", "Pass np.unique(labels, return_inverse=True)[1].")
-
-
-def _no_offset(offset: Any) -> None:
-    if offset is not None:
-        raise InvalidArgument(
-            "offset", "be left out", "was given", "A softmax risk has one linear predictor per class."
-        )
