@@ -151,6 +151,8 @@ def test_what_sums_over_rows_add_to_an_eigenvalue_of_0_is_no_negative_curvature(
     matrix = (axes * [smallest, 1.0, 1.0, 1.0, 1.0, 1.0]) @ axes.T
     with pytest.raises(error):
         CholeskyInverse(0.5 * (matrix + matrix.T))
+    with pytest.raises(error):
+        ist.ConjugateGradient().solve(0.5 * (matrix + matrix.T), axes[:, 0])
 
 
 @DOUBTS
