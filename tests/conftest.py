@@ -92,8 +92,8 @@ def pytest_collection_finish() -> None:
     """Look for garbage less often from now on, and let budgets count steps instead of seconds.
 
     The thousands of collected items are no garbage; but hypothesis looks among references for what draws at
-    random, so that they may not be hidden by gc.freeze. A second of a budget is a thousand looks at its clock,
-    of which each step of a search or proof has one: no set and no bound depends on how fast a machine is.
+    random, so that gc.freeze may not hide them. A second of a budget is a thousand looks at its clock, of
+    which each step of a search or proof has one: no set and no bound depends on how fast a machine is.
     """
     gc.enable()
     gc.set_threshold(50_000, 20, 100)  # 700, 10, 10 by default; an eighth of the time was spent there
