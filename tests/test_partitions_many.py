@@ -1,5 +1,7 @@
 """Many test rows at once, and what questions cost before they are asked."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,3 +98,11 @@ def test_plans_are_measured_on_the_largest_partition():
     for plan in (fit.risk.plan(), fit.influence().on_theta().plan()):
         assert plan.memory > 58 * 3 * 8  # not of one row, whose costs besides rows would be scaled by 60
         assert plan.rows == 60
+
+
+def test_a_plan_is_the_least_time_of_one_partition_times_their_number(monkeypatch):
+    times = itertools.cycle([0.0, 3.0, 3.0, 7.0, 0.0, 1.0, 1.0, 3.0, 0.0, 2.0, 2.0, 5.0])
+    fit = ist.Ridge(lam=1.0).fit(ist.partitions(np.ones((100, 1)), np.arange(100.0), rows=10))
+    monkeypatch.setattr("influstat.partitioned.plan.perf_counter", lambda: next(times))
+    plan = fit.influence().on_theta().plan()
+    assert (plan.read_seconds, plan.work_seconds) == (10.0, 20.0)  # 1 and 2 seconds, of 10 partitions

@@ -257,7 +257,7 @@ class LikelihoodRisk(SizedRepr):
     def predictions(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> FloatArray:
-        """Return X beta (+ offset), or the mean that belongs to it, for new rows; of classes, row by row."""
+        """Return X beta (+ offset) or its mean for m new rows, (m,); of K classes row by row, (m K,)."""
         choice("kind", kind, ("linear", "mean"))
         design, classes = self.design.like(X, argument="X"), self.class_predictors()
         if classes is not None:
@@ -273,16 +273,19 @@ class LikelihoodRisk(SizedRepr):
     def prediction_gradients(
         self, theta: FloatArray, X: Any, *, kind: str = "linear", offset: Any = None
     ) -> tuple[FloatArray, NDArray[Any]]:
-        """Return the gradients of the predictions, shape (p, m), and the labels of the new rows."""
-        design, classes = self.design.like(X, argument="X"), self.class_losses()
-        rows = self.class_predictors()
-        if classes is not None and rows is not None:
+        """Return the gradients of the predictions, shape (p, m) or (p, m K), and what these are called."""
+        choice("kind", kind, ("linear", "mean"))
+        design, classes, losses = (
+            self.design.like(X, argument="X"),
+            self.class_predictors(),
+            self.class_losses(),
+        )
+        if classes is not None and losses is not None:
             no_offset(offset)
-            choice("kind", kind, ("linear", "mean"))
-            return rows.prediction_gradients(design, theta, kind), class_labels(design, classes.labels)
+            return classes.prediction_gradients(design, theta, kind), class_labels(design, losses.labels)
         eta = self.predictions(theta, X, offset=offset)
         gradients = self.likelihood.linear(np.eye(self.shape[1]), design.rows(slice(None))).T
-        if choice("kind", kind, ("linear", "mean")) == "mean":
+        if kind == "mean":
             gradients = gradients * self.likelihood.mean_derivative(eta)
         return gradients, design.row_labels
 

@@ -61,7 +61,8 @@ class SoftmaxRisk(SizedRepr):
     Source: Böhning 1992. With P the probabilities and e_y the indicator of the row's class,
     g_i = (P_i - e_y) x_i', and H has the blocks X' diag(w P_k (1{k=l} - P_l)) X / W.
     To fix what the data leave open, (1/2) (sum_k theta_kj)^2 is added in mean scale for every
-    unpenalised column j. It is 0 at the minimum, with and without any row.
+    unpenalised column j. It is 0 at the minimum, with and without any row; covariances are of coefficients
+    that add up to 0, and degrees of freedom count K - 1 of them.
 
     Predictions of a row are K numbers: for m rows they come as m K quantities, row after row.
 
